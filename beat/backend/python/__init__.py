@@ -1,0 +1,1 @@
+"""Parses BEAT declarations and runs the Python algorithms of BEAT experiments."""

@@ -1,0 +1,251 @@
+"""The base of every declaration: how an object of a prefix is loaded, described and written.
+
+A declaration is JSON, with documentation and maybe code beside it. What is wrong with it is
+collected in ``errors``; constructors raise for nothing but impossible names.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+from typing import Any, ClassVar, Protocol
+
+import simplejson
+
+from .utils import AbstractStorage, NumpyJSONEncoder, error_on_duplicate_key_hook
+
+JSON = dict[str, Any]
+
+
+class Readable(Protocol):
+    """A file object."""
+
+    def read(self) -> str | bytes:
+        """Return the whole content."""
+
+
+def parse_declaration(text: str | bytes) -> JSON:
+    """Parse the JSON object of a declaration.
+
+    Raises
+    ------
+    RuntimeError
+        If the text is no JSON object, or if a key stands twice in an object.
+    """
+    try:
+        data = simplejson.loads(text, object_pairs_hook=error_on_duplicate_key_hook)
+    except RecursionError:
+        raise RuntimeError("Invalid JSON: nested too deeply") from None
+    except ValueError as error:
+        raise RuntimeError(f"Invalid JSON: {error}") from None
+    if not isinstance(data, dict):
+        raise RuntimeError(f"Invalid JSON: expected an object, got {type(data).__name__}")
+    return data
+
+
+class Asset:
+    """An object declared in a prefix.
+
+    Subclasses set `kind` and `storage_class`, call `_read` and fill their own attributes.
+
+    Attributes
+    ----------
+    prefix : str
+        The folder the object comes from.
+    data : dict
+        The declaration.
+    errors : list of str
+        What makes the object unusable.
+    storage : utils.AbstractStorage or None
+        Its files; None for an object that is in no prefix.
+    """
+
+    kind: ClassVar[str]
+    storage_class: ClassVar[Any]
+
+    prefix: Any
+    data: Any
+    errors: list[str]
+    storage: Any
+    _name: str | None
+
+    def _read(self, data: str | JSON | None) -> bool:
+        """Take the declaration from a dictionary, or from the file of the object so called.
+
+        Returns
+        -------
+        bool
+            Whether there is a declaration in `data`; if not, `errors` says why.
+
+        Raises
+        ------
+        RuntimeError
+            If ``data`` is a name that no object of this kind can have.
+        """
+        self._name, self.storage, self.data, self.errors = None, None, {}, []
+        if isinstance(data, dict):
+            self.data = data
+            return True
+        if not isinstance(data, str):
+            self.errors.append(f"{self.kind} declaration missing: got {type(data).__name__}")
+            return False
+        self.storage = self.storage_class(self.prefix, data)
+        self._name = data
+        path = self.storage.json.path
+        if not os.path.isfile(path):
+            self.errors.append(f"{self.kind} declaration file not found: {path}")
+            return False
+        try:
+            with open(path, "rb") as f:
+                self.data = parse_declaration(f.read())
+        except (RuntimeError, OSError) as error:
+            self.errors.append(f"{self.kind} declaration file invalid: {path}: {error}")
+            return False
+        return True
+
+    @property
+    def name(self) -> str | None:
+        """The full name; None for an object that is in no prefix. Setting it moves `storage`."""
+        return self._name
+
+    @name.setter
+    def name(self, value: str) -> None:
+        self.storage = self.storage_class(self.prefix, value)
+        self._name = value
+
+    @property
+    def schema_version(self) -> Any:
+        """The version of the form of the declaration."""
+        return self.data.get("schema_version", 1)
+
+    @property
+    def valid(self) -> bool:
+        """Whether the object can be used."""
+        return not self.errors
+
+    @property
+    def description(self) -> str | None:
+        """The short description."""
+        return self.data.get("description")  # type: ignore[no-any-return]
+
+    @description.setter
+    def description(self, value: str) -> None:
+        self.data["description"] = value
+
+    @property
+    def documentation(self) -> str | None:
+        """The long documentation (the ``.rst`` file), set from a text or from a file object.
+
+        Setting it on an object without name raises `RuntimeError`.
+        """
+        return self.storage.doc.try_load() if self.storage is not None else None
+
+    @documentation.setter
+    def documentation(self, value: str | bytes | Readable) -> None:
+        self._named().doc.save(value if isinstance(value, (str, bytes)) else value.read())
+
+    def hash(self) -> str:
+        """Return the hash of the stored declaration (and code); `RuntimeError` without a name."""
+        return self._named().hash()
+
+    def json_dumps(self, indent: int = 4) -> str:
+        """Return the declaration as JSON text."""
+        return simplejson.dumps(self.data, indent=indent, cls=NumpyJSONEncoder)
+
+    def __str__(self) -> str:
+        return self.json_dumps()
+
+    def write(self, storage: AbstractStorage | None = None) -> None:
+        """Write declaration, code and documentation.
+
+        Parameters
+        ----------
+        storage : utils.AbstractStorage, optional
+            Where to; by default the object's own place, which it has only with a name
+            (`RuntimeError`).
+        """
+        storage = self._named() if storage is None else storage
+        storage.save(str(self), *self._code_to_write(storage), self._text_to_write())
+
+    def export(self, prefix: str) -> None:
+        """Write the object, and everything it needs, into another prefix.
+
+        Raises
+        ------
+        RuntimeError
+            If the object has no name or is not valid, or if it comes from that very prefix.
+        """
+        self._named()
+        if not self.valid:
+            raise RuntimeError(
+                f"{self.kind} `{self._name}' is not valid:\n" + "\n".join(self.errors)
+            )
+        if os.path.realpath(prefix) == os.path.realpath(self.prefix):
+            raise RuntimeError(f"cannot export `{self._name}' onto its own prefix: {prefix}")
+        for asset in self._needs():
+            asset.export(prefix)
+        self.write(self.storage_class(prefix, self._name))
+
+    def _needs(self) -> Iterable[Asset]:
+        """Return the objects that must travel with this one."""
+        return ()
+
+    def _named(self) -> AbstractStorage:
+        """Return the files of the object, which it has only with a name."""
+        if not self._name or self.storage is None:
+            raise RuntimeError(f"{self.kind} has no name")
+        storage: AbstractStorage = self.storage
+        return storage
+
+    def _code_to_write(self, storage: AbstractStorage) -> tuple[Any, ...]:
+        """Return the arguments of ``save`` between declaration and documentation."""
+        return ()
+
+    def _text_to_write(self) -> str | None:
+        return self.documentation or self.description
+
+
+class CodeAsset(Asset):
+    """An object with code in some language, which may use libraries.
+
+    Attributes
+    ----------
+    code : bytes or None
+        The source text, or the binary for compiled languages.
+    """
+
+    code: Any
+
+    @property
+    def language(self) -> str:
+        """The language of the code."""
+        return self.data.get("language", "unknown")  # type: ignore[no-any-return]
+
+    @language.setter
+    def language(self, value: str) -> None:
+        if self.storage is not None:
+            self.storage.language = value
+        self.data["language"] = value
+        check = getattr(self, "_check_language_consistence", None)
+        if check is not None:  # only stricter subclasses define it
+            check()
+
+    @property
+    def uses(self) -> dict[str, str] | None:
+        """The libraries in use, full names by alias; None when the declaration has no such part.
+
+        Setting it to anything but a dictionary raises `RuntimeError`.
+        """
+        return self.data.get("uses")  # type: ignore[no-any-return]
+
+    @uses.setter
+    def uses(self, value: dict[str, str]) -> None:
+        if not isinstance(value, dict):
+            raise RuntimeError(f"`uses' must be a dictionary, got {type(value).__name__}")
+        self.data["uses"] = value
+
+    def _read_code(self) -> None:
+        self.code = self.storage.code.try_load() if self.storage is not None else None
+
+    def _code_to_write(self, storage: AbstractStorage) -> tuple[Any, ...]:
+        return (self.code,)

@@ -1,0 +1,78 @@
+"""Content hashes: they name cache files and tell whether anything has changed.
+
+All hashes are SHA-256 hex digests. The texts they are computed from are shared with every
+existing cache, so none of them may ever change.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import simplejson
+
+
+def _sha256(s: str | bytes) -> str:
+    """Return the digest of a text (as UTF-8) or of bytes."""
+    if isinstance(s, str):
+        s = s.encode("utf-8")
+    return hashlib.sha256(s).hexdigest()
+
+
+def _compact(text: str) -> str:
+    """Return ``text`` without blanks and newlines."""
+    return text.replace(" ", "").replace("\n", "")
+
+
+def _stringify(dictionary: Mapping[str, Any]) -> str:
+    """Return ``{"k1":v1,"k2":v2}``: keys sorted and quoted, values as ``str`` gives them."""
+    return "{" + ",".join(f'"{key}":{dictionary[key]}' for key in sorted(dictionary)) + "}"
+
+
+def toPath(hash: str, suffix: str = ".data") -> str:
+    """Return where the cache keeps the object of this hash: ``aa/bb/cc/<rest><suffix>``."""
+    return f"{hash[0:2]}/{hash[2:4]}/{hash[4:6]}/{hash[6:]}{suffix}"
+
+
+def toUserPath(username: str) -> str:
+    """Return the folder of a user: two pairs of digits of the name's hash, then the name."""
+    digest = _sha256(username)
+    return f"{digest[0:2]}/{digest[2:4]}/{username}"
+
+
+def hash(dictionary_or_string: str | Mapping[str, Any]) -> str:
+    """Return the hash of a text, or of a dictionary's text form."""
+    if isinstance(dictionary_or_string, Mapping):
+        return _sha256(_stringify(dictionary_or_string))
+    return _sha256(dictionary_or_string)
+
+
+def hashJSON(contents: Any, description: str) -> str:
+    """Return the hash of a declaration, in which the key ``description`` does not count."""
+    if isinstance(contents, Mapping):
+        contents = {key: value for key, value in contents.items() if key != description}
+    return _sha256(simplejson.dumps(contents, sort_keys=True))
+
+
+def hashJSONFile(path: str, description: str) -> str:
+    """Return :func:`hashJSON` of a file, or the hash of its bytes when it holds no JSON."""
+    try:
+        contents = simplejson.loads(Path(path).read_text(encoding="utf-8"))
+    except (ValueError, RecursionError):
+        return hashFileContents(path)
+    return hashJSON(contents, description)
+
+
+def hashFileContents(path: str) -> str:
+    """Return the hash of a file's bytes, read in pieces."""
+    with Path(path).open("rb") as f:
+        return hashlib.file_digest(f, "sha256").hexdigest()
+
+
+def hashDataset(database_name: str, protocol_name: str, set_name: str) -> str:
+    """Return the hash that names the index of one set of a database's protocol."""
+    return _sha256(
+        f'{{"database":"{database_name}","protocol":"{protocol_name}","set":"{set_name}"}}'
+    )

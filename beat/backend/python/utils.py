@@ -1,0 +1,366 @@
+"""Files and folders of a prefix, the names of its objects, and its JSON."""
+
+from __future__ import annotations
+
+import collections
+import os
+import shutil
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, NamedTuple
+
+import numpy
+import simplejson
+
+from . import hash as hashing
+from .publish import publish
+
+EXTENSIONS = {"unknown": "", "cxx": ".so", "matlab": ".m", "python": ".py", "r": ".r"}
+
+
+def check_name(kind: str, name: str, parts: int) -> list[str]:
+    """Split the name of an object into its parts, before any path is made of it.
+
+    Raises
+    ------
+    RuntimeError
+        If the number of parts is wrong, or if the name could lead out of the prefix.
+    """
+    pieces = name.split("/") if isinstance(name, str) else []
+    if len(pieces) != parts or not all(map(_is_plain, pieces)):
+        form = (
+            "name/version" if parts == 2 else "/".join(["user", *["name"] * (parts - 2), "version"])
+        )
+        raise RuntimeError(f"invalid {kind} name: `{str(name)[:200]!r}' (expected `{form}')")
+    return pieces
+
+
+def _is_plain(piece: str) -> bool:
+    return piece not in ("", ".", "..") and piece.isprintable() and "\\" not in piece
+
+
+def hashed_or_simple(prefix: str | Prefix, what: str, path: str, suffix: str = ".json") -> str:
+    """Return the path of an object, without extension.
+
+    The hashed place, ``<prefix>/<what>/<toUserPath(user)>/<rest>``, when there is an object,
+    else ``<prefix>/<what>/<path>``.
+    """
+    username, _, rest = path.partition("/")
+    find = prefix.path if isinstance(prefix, Prefix) else lambda name: os.path.join(prefix, name)
+    hashed = os.path.join(what, hashing.toUserPath(username), rest)
+    if os.path.exists(find(hashed + suffix)):
+        return find(hashed + suffix)[: -len(suffix)]
+    return find(os.path.join(what, path) + suffix)[: -len(suffix)]
+
+
+def safe_rmfile(f: str) -> None:
+    """Remove a file if it is there."""
+    if os.path.exists(f):
+        os.unlink(f)
+
+
+def safe_rmdir(f: str) -> None:
+    """Remove the directory that contains ``f``, if it is there and empty."""
+    folder = os.path.dirname(f)
+    if os.path.isdir(folder) and not os.listdir(folder):
+        os.rmdir(folder)
+
+
+def extension_for_language(language: str) -> str:
+    """Return the extension of code files in a language.
+
+    Raises
+    ------
+    KeyError
+        If the language is not known.
+    """
+    return EXTENSIONS[language]
+
+
+class Prefix:
+    """A search path of several prefixes.
+
+    Parameters
+    ----------
+    paths : str or list of str, optional
+        The folders, the first is the most important one.
+    """
+
+    def __init__(self, paths: str | Iterable[str] | None = None) -> None:
+        self.paths: list[str] = []
+        if paths is not None:
+            self.add(paths)
+
+    def add(self, path: str | Iterable[str]) -> None:
+        """Append one folder or several."""
+        self.paths.extend([path] if isinstance(path, str) else path)
+
+    def path(self, filename: str) -> str:
+        """Return the first existing file of that name, else the candidate in the first folder.
+
+        Raises
+        ------
+        RuntimeError
+            If there are no folders.
+        """
+        candidates = [os.path.join(path, filename) for path in self.paths]
+        if not candidates:
+            raise RuntimeError(f"no prefix to look up `{filename}' in")
+        return next(filter(os.path.exists, candidates), candidates[0])
+
+
+class File:
+    """A text or binary file that keeps its previous content when it is saved again.
+
+    Parameters
+    ----------
+    path : str
+        Where it is.
+    binary : bool
+        Whether `load` gives bytes rather than text (UTF-8).
+    """
+
+    def __init__(self, path: str, binary: bool = False) -> None:
+        self.path = path
+        self.binary = binary
+
+    def exists(self) -> bool:
+        """Tell whether the file is there."""
+        return os.path.exists(self.path)
+
+    def load(self) -> Any:
+        """Return the content; `OSError` if it cannot be read."""
+        if self.binary:
+            with open(self.path, "rb") as f:
+                return f.read()
+        with open(self.path, encoding="utf-8") as f:
+            return f.read()
+
+    def try_load(self) -> Any:
+        """Return the content, or None if there is no file."""
+        return self.load() if self.exists() else None
+
+    def backup(self) -> None:
+        """Copy the file, if it is there, to ``<path>~``."""
+        if self.exists():
+            shutil.copy(self.path, self.path + "~")
+
+    def save(self, contents: str | bytes) -> None:
+        """Replace the content, keeping the previous one as ``<path>~``."""
+        os.makedirs(os.path.dirname(os.path.abspath(self.path)), exist_ok=True)
+        self.backup()
+        publish(self.path, contents.encode("utf-8") if isinstance(contents, str) else contents)
+
+    def remove(self) -> None:
+        """Remove the file, its backup, and the folder when that is empty then."""
+        safe_rmfile(self.path)
+        safe_rmfile(self.path + "~")
+        safe_rmdir(self.path)
+
+
+class Declaration(NamedTuple):
+    """What `Storage.load` gives."""
+
+    declaration: str
+    description: str | None
+
+
+class CodeDeclaration(NamedTuple):
+    """What `CodeStorage.load` gives."""
+
+    declaration: str
+    code: bytes | None
+    description: str | None
+
+
+class AbstractStorage:
+    """The files of one object in a prefix.
+
+    Parameters
+    ----------
+    path : str
+        The path of the files, without extension.
+
+    Raises
+    ------
+    TypeError
+        If a subclass does not say what it stores and in which folder.
+    """
+
+    asset_type: str | None = None
+    asset_folder: str | None = None
+
+    def __init__(self, path: str) -> None:
+        for attribute in ("asset_type", "asset_folder"):
+            if not isinstance(getattr(self, attribute), str):
+                raise TypeError(f"{type(self).__name__}.{attribute} must be a string")
+        self.path = path
+        self.json = File(path + ".json")
+        self.doc = File(path + ".rst")
+
+    def exists(self) -> bool:
+        """Tell whether the object is there."""
+        return self.json.exists()
+
+    def remove(self) -> None:
+        """Remove all files of the object."""
+        self.json.remove()
+        self.doc.remove()
+
+    def hash(self) -> str:
+        """Return the hash of the stored object."""
+        raise NotImplementedError
+
+    def load(self) -> Any:
+        """Return the contents of the files as a named tuple."""
+        raise NotImplementedError
+
+    def save(self, *args: Any, **kwargs: Any) -> None:
+        """Write the files."""
+        raise NotImplementedError
+
+    def _save_texts(
+        self, declaration: str | Mapping[str, Any], description: str | bytes | None
+    ) -> None:
+        if description:
+            self.doc.save(description)
+        if not isinstance(declaration, str):
+            declaration = simplejson.dumps(declaration, indent=4, cls=NumpyJSONEncoder)
+        self.json.save(declaration)
+
+
+class Storage(AbstractStorage):
+    """The files of an object without code."""
+
+    def hash(self, description: str = "description") -> str:
+        """Return the hash of the declaration, in which the key ``description`` does not count."""
+        return hashing.hashJSONFile(self.json.path, description)
+
+    def load(self) -> Declaration:
+        """Return (declaration, description); the latter is None when there is no such file."""
+        return Declaration(self.json.load(), self.doc.try_load())
+
+    def save(
+        self, declaration: str | Mapping[str, Any], description: str | bytes | None = None
+    ) -> None:
+        """Write the declaration (text or dictionary) and the documentation."""
+        self._save_texts(declaration, description)
+
+
+class CodeStorage(AbstractStorage):
+    """The files of an object with code.
+
+    Parameters
+    ----------
+    path : str
+        The path of the files, without extension.
+    language : str, optional
+        The language of the code; by default what the declaration says, else ``unknown``.
+
+    Raises
+    ------
+    KeyError
+        If the language is not known.
+    """
+
+    def __init__(self, path: str, language: str | None = None) -> None:
+        super().__init__(path)
+        self.language = language or self._stored_language()
+
+    @property
+    def language(self) -> str:
+        """The language of the code, which decides on the extension of its file."""
+        return self._language
+
+    @language.setter
+    def language(self, value: str) -> None:
+        self.code = File(self.path + extension_for_language(value), binary=True)
+        self._language = value
+
+    def _stored_language(self) -> str:
+        try:
+            return _declared_language(self.json.try_load())
+        except (OSError, ValueError):  # not readable, or no text
+            return "unknown"
+
+    def exists(self) -> bool:
+        """Tell whether declaration and code are there."""
+        return super().exists() and self.code.exists()
+
+    def remove(self) -> None:
+        """Remove all files of the object."""
+        super().remove()
+        self.code.remove()
+
+    def hash(self) -> str:
+        """Return the hash of declaration and code."""
+        declaration = hashing.hashJSONFile(self.json.path, "description")
+        if not os.path.isfile(self.code.path):
+            return declaration
+        code = hashing.hashFileContents(self.code.path)
+        return hashing.hash({"declaration": declaration, "code": code})
+
+    def load(self) -> CodeDeclaration:
+        """Return (declaration, code, description); the latter two are None when not there."""
+        return CodeDeclaration(self.json.load(), self.code.try_load(), self.doc.try_load())
+
+    def save(
+        self,
+        declaration: str | Mapping[str, Any],
+        code: str | bytes | None = None,
+        description: str | bytes | None = None,
+    ) -> None:
+        """Write the declaration (text or dictionary), the code and the documentation."""
+        if self.language == "unknown":
+            self.language = _declared_language(declaration)
+        if code:
+            self.code.save(code)
+        self._save_texts(declaration, description)
+
+
+def _declared_language(declaration: str | Mapping[str, Any] | None) -> str:
+    """Return the language a declaration names, ``unknown`` when it names none that is known."""
+    if isinstance(declaration, str):
+        try:
+            declaration = simplejson.loads(declaration)
+        except (ValueError, RecursionError):
+            return "unknown"
+    language = declaration.get("language") if isinstance(declaration, Mapping) else None
+    return language if isinstance(language, str) and language in EXTENSIONS else "unknown"
+
+
+class NumpyJSONEncoder(simplejson.JSONEncoder):
+    """Writes arrays and scalars as plain lists and numbers, dtypes by their names."""
+
+    def default(self, o: Any) -> Any:
+        """Return what stands for a numpy object; `TypeError` for anything else."""
+        if isinstance(o, (numpy.ndarray, numpy.generic)):
+            return o.tolist()
+        if isinstance(o, numpy.dtype) or (
+            isinstance(o, type) and issubclass(o, (numpy.generic, str))
+        ):
+            dtype = numpy.dtype(o)
+            return "string" if dtype.kind == "U" else dtype.name
+        return super().default(o)
+
+
+def error_on_duplicate_key_hook(pairs: Iterable[tuple[str, Any]]) -> dict[str, Any]:
+    """Make an ordered dictionary of the pairs of a JSON object.
+
+    Raises
+    ------
+    RuntimeError
+        If a key stands twice.
+    """
+    items: dict[str, Any] = collections.OrderedDict()
+    for key, value in pairs:
+        if key in items:
+            raise RuntimeError(f"Invalid file content\n{key} found several times")
+        items[key] = value
+    return items
+
+
+def has_argument(method: Callable[..., Any], argument: str) -> bool:
+    """Tell whether a callable declares an argument of that name."""
+    from inspect import signature
+
+    return argument in signature(method).parameters
