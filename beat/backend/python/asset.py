@@ -197,6 +197,12 @@ class Asset:
         storage: AbstractStorage = self.storage
         return storage
 
+    def _must_be_valid(self) -> None:
+        if not self.valid:
+            raise RuntimeError(
+                f"{self.kind} `{self._name}' is not valid:\n" + "\n".join(self.errors)
+            )
+
     def _code_to_write(self, storage: AbstractStorage) -> tuple[Any, ...]:
         """Return the arguments of ``save`` between declaration and documentation."""
         return ()
@@ -245,7 +251,20 @@ class CodeAsset(Asset):
         self.data["uses"] = value
 
     def _read_code(self) -> None:
-        self.code = self.storage.code.try_load() if self.storage is not None else None
+        """Take the code from its file, which must be there unless the code is compiled."""
+        self.code = None
+        if self.storage is None:
+            return
+        self.code = self.storage.code.try_load() if self.language != "unknown" else None
+        if self.code is None and self.language != "cxx":
+            self.errors.append(f"{self.kind} code file not found: {self.storage.code.path}")
+
+    def _must_be_python(self) -> None:
+        if self.language != "python":
+            raise RuntimeError(
+                f"{self.kind} `{self._name}' is written in `{self.language}': "
+                "this backend runs python only"
+            )
 
     def _code_to_write(self, storage: AbstractStorage) -> tuple[Any, ...]:
         return (self.code,)

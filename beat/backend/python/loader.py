@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from functools import lru_cache
 from importlib.util import find_spec
 from pathlib import Path
-from types import ModuleType
+from types import CodeType, ModuleType
 from typing import Any
 
 
@@ -53,10 +55,20 @@ def load_module(name: str, path: str, uses: Mapping[str, Mapping[str, Any]]) -> 
     module.__file__ = path
     for alias, library in uses.items():
         setattr(module, alias, load_module(alias, library["path"], library["uses"]))
-    code = compile(Path(path).read_bytes(), path, "exec", dont_inherit=True)
     with _importable(module):
-        exec(code, module.__dict__)
+        exec(_compiled(path), module.__dict__)
     return module
+
+
+def _compiled(path: str) -> CodeType:
+    """Compile a file, once for as long as it does not change."""
+    status = os.stat(path)
+    return _compile(path, (status.st_ino, status.st_size, status.st_mtime_ns))
+
+
+@lru_cache(maxsize=256)
+def _compile(path: str, identity: tuple[int, int, int]) -> CodeType:
+    return compile(Path(path).read_bytes(), path, "exec", dont_inherit=True)
 
 
 def run(

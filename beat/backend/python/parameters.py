@@ -1,0 +1,129 @@
+"""Parameters of algorithms: their declared types, ranges and choices."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy
+
+CONVERSION_ERRORS = (TypeError, ValueError, OverflowError)
+
+BASIC_TYPES = frozenset(
+    [f"{sign}int{bits}" for sign in ("", "u") for bits in (8, 16, 32, 64)]
+    + ["float32", "float64", "complex64", "complex128", "bool", "string"]
+)
+
+
+def convert(dtype: Any, value: Any) -> Any:
+    """Convert a value as plain construction of that type does.
+
+    Numbers that do not fit wrap around and fractions are cut off, with every version of NumPy.
+
+    Returns
+    -------
+    numpy.generic or str
+        A scalar of the type, a `str` for texts.
+
+    Raises
+    ------
+    TypeError, ValueError, OverflowError
+        If the value cannot be converted.
+    """
+    dtype = numpy.dtype(dtype)
+    if dtype.kind == "U":
+        return str(value)
+    if isinstance(value, (list, tuple, dict, set)):
+        raise TypeError(f"expected a {dtype.name}, got a {type(value).__name__}")
+    if dtype.kind in "iu":
+        return numpy.array(int(value)).astype(dtype)[()]
+    with numpy.errstate(all="ignore"):  # too large for a float32: infinite
+        return dtype.type(value)
+
+
+def clean(declared: dict[str, Any], name: str, value: Any) -> Any:
+    """Convert a value given for a parameter and check it against its declaration.
+
+    Raises
+    ------
+    ValueError
+        If it cannot be converted, or is not among the choices or in the range.
+    """
+    dtype = declared["type"]
+    try:
+        cleaned = convert(dtype, value)
+    except CONVERSION_ERRORS as error:
+        raise ValueError(
+            f"parameter `{name}': cannot convert {value!r:.100} to {_type_name(dtype)}: {error}"
+        ) from error
+    problem = _restriction(declared, cleaned)
+    if problem:
+        raise ValueError(f"parameter `{name}': {problem}")
+    return cleaned
+
+
+def check_declarations(parameters: Any, errors: list[str]) -> None:
+    """Convert the declarations of parameters in place and report what is wrong with them.
+
+    Types become dtypes; ranges, choices and defaults become values of that type.
+    """
+    if not isinstance(parameters, dict):
+        errors.append(f"`parameters' must be an object, got {type(parameters).__name__}")
+        return
+    for name, declared in parameters.items():
+        try:
+            _convert_declaration(declared)
+        except CONVERSION_ERRORS as error:
+            errors.append(f"parameter `{name}': {error}")
+
+
+def _convert_declaration(declared: Any) -> None:
+    if not isinstance(declared, dict):
+        raise TypeError(f"expected an object, got {type(declared).__name__}")
+    type_name = declared.get("type")
+    if type_name not in BASIC_TYPES:
+        raise ValueError(f"expected a basic type, got {type_name!r:.100}")
+    dtype = declared["type"] = numpy.dtype(str if type_name == "string" else type_name)
+
+    if "range" in declared:
+        limits = _converted_list(dtype, declared, "range")
+        if len(limits) < 2 or not limits[0] < limits[1]:
+            raise ValueError(f"range {limits} must be [start, end] with start < end")
+    if "choice" in declared:
+        _converted_list(dtype, declared, "choice")
+    if "default" in declared:
+        declared["default"] = _converted(dtype, declared["default"], "default")
+        problem = _restriction(declared, declared["default"])
+        if problem:
+            raise ValueError(f"default {problem}")
+
+
+def _converted_list(dtype: Any, declared: dict[str, Any], key: str) -> list[Any]:
+    if not isinstance(declared[key], list):
+        raise TypeError(f"{key} must be a list, got {type(declared[key]).__name__}")
+    declared[key] = [_converted(dtype, value, key) for value in declared[key]]
+    return declared[key]  # type: ignore[no-any-return]
+
+
+def _converted(dtype: Any, value: Any, what: str) -> Any:
+    try:
+        return convert(dtype, value)
+    except CONVERSION_ERRORS as error:
+        raise ValueError(
+            f"cannot convert {what} {value!r:.100} to {_type_name(dtype)}: {error}"
+        ) from error
+
+
+def _restriction(declared: dict[str, Any], value: Any) -> str | None:
+    """Say which declared restriction a value breaks, if any."""
+    choice = declared.get("choice")
+    if choice is not None and value not in choice:
+        return f"{value} is not among the choices {[str(c) for c in choice]}"
+    limits = declared.get("range")
+    if limits is not None and not limits[0] <= value <= limits[1]:
+        return f"{value} is not in the range [{limits[0]}, {limits[1]}]"
+    return None
+
+
+def _type_name(dtype: Any) -> str:
+    dtype = numpy.dtype(dtype)
+    return "string" if dtype.kind == "U" else dtype.name
