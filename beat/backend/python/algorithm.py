@@ -79,12 +79,7 @@ class Algorithm(CodeAsset):
         dataformat_cache: dict[str, Any] | None = None,
         library_cache: dict[str, Any] | None = None,
     ) -> None:
-        self._name = None
-        self.storage = None
-        self.prefix = prefix
-        self.data = {}
-        self.code = None
-        self.errors = []
+        self._begin(prefix)
         self.groups: list[JSON] = []
         self.input_map: dict[str, str] = {}
         self.output_map: dict[str, str] = {}

@@ -69,6 +69,14 @@ class Asset:
     storage: Any
     _name: str | None
 
+    def _begin(self, prefix: Any) -> None:
+        """Set what any `_load`, that of a stricter subclass too, may rely on."""
+        self.prefix = prefix
+        self._name = None
+        self.storage = None
+        self.data = {}
+        self.errors = []
+
     def _read(self, data: str | JSON | None) -> bool:
         """Take the declaration from a dictionary, or from the file of the object so called.
 
@@ -82,7 +90,6 @@ class Asset:
         RuntimeError
             If ``data`` is a name that no object of this kind can have.
         """
-        self._name, self.storage, self.data, self.errors = None, None, {}, []
         if isinstance(data, dict):
             self.data = data
             return True
@@ -220,7 +227,7 @@ class CodeAsset(Asset):
         The source text, or the binary for compiled languages.
     """
 
-    code: Any
+    code: Any = None
 
     @property
     def language(self) -> str:
@@ -252,7 +259,6 @@ class CodeAsset(Asset):
 
     def _read_code(self) -> None:
         """Take the code from its file, which must be there unless the code is compiled."""
-        self.code = None
         if self.storage is None:
             return
         self.code = self.storage.code.try_load() if self.language != "unknown" else None

@@ -76,3 +76,36 @@ def hashDataset(database_name: str, protocol_name: str, set_name: str) -> str:
     return _sha256(
         f'{{"database":"{database_name}","protocol":"{protocol_name}","set":"{set_name}"}}'
     )
+
+
+def hashBlockOutput(
+    block_name: str,
+    algorithm_name: str,
+    algorithm_hash: str,
+    parameters: Mapping[str, Any],
+    environment: Mapping[str, Any],
+    input_hashes: Mapping[str, str],
+    output_name: str,
+) -> str:
+    """Return the hash that names one output of a block; the first two names do not count."""
+    return _sha256(
+        f'{{"algorithm":"{algorithm_hash}","parameters":{_stringify(parameters)},'
+        f'"environment":{_stringify(environment)},"inputs":{_stringify(input_hashes)},'
+        f'"output":"{output_name}"}}'
+    )
+
+
+def hashAnalyzer(
+    analyzer_name: str,
+    algorithm_name: str,
+    algorithm_hash: str,
+    parameters: Mapping[str, Any],
+    environment: Mapping[str, Any],
+    input_hashes: Mapping[str, str],
+) -> str:
+    """Return the hash that names the result of an analyzer; its own name does not count."""
+    return _sha256(
+        f'{{"algorithm_name":"{algorithm_name}","algorithm":"{algorithm_hash}",'
+        f'"parameters":{_stringify(parameters)},"environment":{_stringify(environment)},'
+        f'"inputs":{_stringify(input_hashes)}}}'
+    )

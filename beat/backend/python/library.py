@@ -115,12 +115,7 @@ class Library(CodeAsset):
     def __init__(
         self, prefix: str, data: str | JSON, library_cache: dict[str, Any] | None = None
     ) -> None:
-        self._name = None
-        self.storage = None
-        self.prefix = prefix
-        self.data = {}
-        self.code = None
-        self.errors = []
+        self._begin(prefix)
         self.libraries: dict[str, Library] = {}
         cache = {} if library_cache is None else library_cache
         try:

@@ -1,0 +1,94 @@
+"""The root of the ``beat`` command and the options that all its parts share."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from importlib import import_module
+from typing import Any
+
+import click
+
+#: where each command is defined and what it does; the module is loaded only when it is called
+COMMANDS = {
+    "run": ("run:run", "Run experiments."),
+    "db": ("db:db", "Work with databases."),
+}
+
+
+class LazyGroup(click.Group):
+    """A group that loads a command's module when it is called, so that ``--help`` is quick."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Return the names of all commands."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Return a command; None if there is none of that name."""
+        if cmd_name not in COMMANDS:
+            return None
+        module, _, attribute = COMMANDS[cmd_name][0].partition(":")
+        command: click.Command = getattr(import_module(f".{module}", __package__), attribute)
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the list of commands without loading them."""
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, summary) for name, (_, summary) in COMMANDS.items()])
+
+
+@dataclass(frozen=True)
+class Folders:
+    """The folders a command works on."""
+
+    prefix: str
+    cache: str
+
+
+@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.option(
+    "--prefix",
+    default="prefix",
+    show_default=True,
+    envvar="BEAT_PREFIX",
+    show_envvar=True,
+    help="The folder with the declarations.",
+)
+@click.option(
+    "--cache",
+    envvar="BEAT_CACHE",
+    show_envvar=True,
+    help="The folder for computed data.  [default: cache/ in the prefix]",
+)
+@click.version_option(package_name="beat.backend.python", prog_name="beat")
+@click.pass_context
+def main(ctx: click.Context, prefix: str, cache: str | None) -> None:
+    """Run BEAT experiments: data formats, algorithms, toolchains, databases."""
+    ctx.obj = Folders(prefix, cache or os.path.join(prefix, "cache"))
+
+
+def parse_root_folders(ctx: Any, parameter: Any, values: tuple[str, ...]) -> dict[str, str]:
+    """Turn ``NAME=FOLDER`` options into a dictionary."""
+    folders = {}
+    for value in values:
+        name, separator, folder = value.partition("=")
+        if not (name and separator and folder):
+            raise click.BadParameter(f"expected NAME=FOLDER, got `{value}'")
+        folders[name] = folder
+    return folders
+
+
+root_folder_option = click.option(
+    "--root-folder",
+    "root_folders",
+    multiple=True,
+    metavar="DB=FOLDER",
+    callback=parse_root_folders,
+    help="Where the raw data of a database is; may be given several times.",
+)
+
+
+def check_prefix(folders: Folders) -> None:
+    """Stop with a clear message if there is no such prefix."""
+    if not os.path.isdir(folders.prefix):
+        raise click.UsageError(f"no such prefix folder: {folders.prefix} (see --prefix)")
