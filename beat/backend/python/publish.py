@@ -8,18 +8,15 @@ Temporary names start with a dot: nothing that looks for a file by its name find
 from __future__ import annotations
 
 import os
-import tempfile
-from typing import BinaryIO, cast
+import secrets
+from typing import BinaryIO
 
 
 def open_temporary(path: str) -> BinaryIO:
     """Open a new temporary file beside ``path``, to be published or unlinked by the caller."""
     folder, name = os.path.split(os.path.abspath(path))
-    handle = tempfile.NamedTemporaryFile(  # noqa: SIM115 - the caller publishes or unlinks it
-        dir=folder, prefix=f".{name[:100]}.", suffix=".tmp", delete=False
-    )
-    os.fchmod(handle.fileno(), 0o666 & ~_umask())
-    return cast(BinaryIO, handle)
+    unique = f".{name[:100]}.{os.getpid()}-{secrets.token_hex(4)}.tmp"
+    return open(os.path.join(folder, unique), "xb")  # noqa: SIM115 - it outlives this call
 
 
 def publish_file(temporary: BinaryIO, path: str) -> None:
@@ -56,10 +53,3 @@ def sync_folder(folder: str) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
-
-
-def _umask() -> int:
-    """Return the process's file mode mask (there is no call that only reads it)."""
-    mask = os.umask(0o022)
-    os.umask(mask)
-    return mask
