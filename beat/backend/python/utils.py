@@ -45,11 +45,15 @@ def hashed_or_simple(prefix: str | Prefix, what: str, path: str, suffix: str = "
     else ``<prefix>/<what>/<path>``.
     """
     username, _, rest = path.partition("/")
-    find = prefix.path if isinstance(prefix, Prefix) else lambda name: os.path.join(prefix, name)
-    hashed = os.path.join(what, hashing.toUserPath(username), rest)
-    if os.path.exists(find(hashed + suffix)):
-        return find(hashed + suffix)[: -len(suffix)]
-    return find(os.path.join(what, path) + suffix)[: -len(suffix)]
+    hashed = simple_path(prefix, what, f"{hashing.toUserPath(username)}/{rest}", suffix)
+    return hashed if os.path.exists(hashed + suffix) else simple_path(prefix, what, path, suffix)
+
+
+def simple_path(prefix: str | Prefix, what: str, path: str, suffix: str = ".json") -> str:
+    """Return the path of an object, without extension: ``<prefix>/<what>/<path>``."""
+    file = os.path.join(what, path + suffix)
+    found = prefix.path(file) if isinstance(prefix, Prefix) else os.path.join(prefix, file)
+    return found.removesuffix(suffix)
 
 
 def safe_rmfile(f: str) -> None:
