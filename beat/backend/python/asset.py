@@ -172,7 +172,8 @@ class Asset:
             (`RuntimeError`).
         """
         storage = self._named() if storage is None else storage
-        storage.save(str(self), *self._code_to_write(storage), self._text_to_write())
+        declaration = self._declaration_to_write()
+        storage.save(declaration, *self._code_to_write(storage), self._text_to_write())
 
     def export(self, prefix: str) -> None:
         """Write the object, and everything it needs, into another prefix.
@@ -213,6 +214,18 @@ class Asset:
     def _code_to_write(self, storage: AbstractStorage) -> tuple[Any, ...]:
         """Return the arguments of ``save`` between declaration and documentation."""
         return ()
+
+    def _declaration_to_write(self) -> str:
+        """Return the declaration; as it was read, if that is still what it means.
+
+        Loading fills in and converts (a ``float32`` default of 0.1 becomes 0.10000000149): that
+        must not show, or the copy of an unchanged object would have another hash.
+        """
+        if self._name and self.storage is not None and self.storage.json.exists():
+            stored = type(self)(self.prefix, self._name)  # type: ignore[call-arg]
+            if stored.data and stored.json_dumps() == self.json_dumps():
+                return simplejson.dumps(simplejson.loads(self.storage.json.load()), indent=4)
+        return self.json_dumps()
 
     def _text_to_write(self) -> str | None:
         return self.documentation or self.description

@@ -131,7 +131,7 @@ class Library(CodeAsset):
         if self._name:
             library_cache[self._name] = None  # being loaded: met again, it is a recursion
             self.libraries[self._name] = self
-        uses = names_in(self.data.setdefault("uses", {}), self.errors)
+        uses = names_in(self.uses, self.errors)
         self.libraries.update(load_libraries(self.prefix, uses, library_cache, self.errors))
 
     def uses_dict(self) -> JSON:
