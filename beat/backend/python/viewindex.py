@@ -1,0 +1,167 @@
+"""Index files of database views: what a view provides, entry by entry, kept in the cache.
+
+An index is a JSON list with one object per entry. It may have millions of entries: it is read in
+blocks, so that beside the text and the finished entries only one block is in memory.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from collections import namedtuple
+from collections.abc import Callable, Iterable, Iterator
+from functools import partial
+from operator import itemgetter
+from typing import Any
+
+from .publish import publish
+from .utils import NumpyJSONEncoder
+
+Entry = tuple[Any, ...]  # a named tuple, its fields sorted by name
+
+BLOCK_CHARACTERS = 1 << 20
+_BETWEEN_ENTRIES = re.compile(r"\}\s*,\s*(?=\{)")
+
+
+def write_index(filename: str, entries: Any) -> None:
+    """Write the index of a view.
+
+    Parameters
+    ----------
+    filename : str
+        The file, usually ``<cache>/aa/bb/cc/….db``; its folder is made.
+    entries : list of named tuples
+        What the view's ``index`` has returned.
+
+    Raises
+    ------
+    RuntimeError
+        If it is no list of named tuples which all have the same fields, or if it holds
+        something that JSON cannot hold.
+    OSError
+        If the file cannot be written.
+    """
+    if not isinstance(entries, list):
+        raise RuntimeError(f"index() must return a list, got {type(entries).__name__}")
+    _check_named(entries)
+    encoder = NumpyJSONEncoder(allow_nan=True)
+    try:
+        text = encoder.encode(entries)
+    except (TypeError, ValueError, RecursionError) as error:
+        raise RuntimeError(f"index(): {_not_json(entries, encoder) or error}") from None
+    os.makedirs(os.path.dirname(os.path.abspath(filename)), exist_ok=True)
+    publish(filename, text.encode("utf-8"))
+
+
+def _check_named(entries: list[Any]) -> None:
+    expected: tuple[str, ...] = ()
+    for i, entry in enumerate(entries):
+        fields = getattr(entry, "_fields", None) if isinstance(entry, tuple) else None
+        if not fields:
+            raise RuntimeError(
+                f"index(): entry {i} must be a named tuple with fields, got {_short(entry)}"
+            )
+        expected = expected or fields
+        if fields != expected and {*fields} != {*expected}:
+            raise RuntimeError(f"index(): {_other_fields(i, fields, expected)}")
+
+
+def _not_json(entries: list[Any], encoder: NumpyJSONEncoder) -> str | None:
+    for i, entry in enumerate(entries):
+        for field, value in zip(entry._fields, entry, strict=True):
+            try:
+                encoder.encode(value)
+            except (TypeError, ValueError, RecursionError) as error:
+                return f"entry {i}, field `{field}' cannot be kept as JSON: {error}"
+    return None
+
+
+def read_index(filename: str) -> list[Entry]:
+    """Read the index of a view.
+
+    Returns
+    -------
+    list of named tuples
+        The entries; their fields are sorted by name.
+
+    Raises
+    ------
+    RuntimeError
+        If the file is no JSON list of objects, or if its entries differ in their fields.
+    OSError
+        If it cannot be read.
+    """
+    with open(filename, encoding="utf-8") as f:
+        text = f.read()
+    entries: list[Entry] = []
+    fields: tuple[str, ...] = ()
+    make: Callable[[Any], Entry] = tuple
+    try:
+        for block in _blocks(text):
+            if block and not fields:
+                fields, make = _entry_type(block[0])
+            entries.extend(map(make, _rows(block, fields, len(entries))))
+    except (ValueError, RecursionError) as error:
+        raise RuntimeError(f"database index `{filename}' is invalid: {error}") from None
+    return entries
+
+
+def _blocks(text: str) -> Iterator[list[Any]]:
+    """Parse a JSON list block by block.
+
+    A cut that falls into a string or a nested object leaves a block that is not JSON: from
+    there on, the rest is parsed in one go.
+    """
+    start = len(text) - len(text.lstrip())
+    if not text.startswith("[", start):
+        raise ValueError("expected a list")
+    start += 1
+    while cut := _BETWEEN_ENTRIES.search(text, start + BLOCK_CHARACTERS):
+        try:
+            block = json.loads(f"[{text[start : cut.start() + 1]}]")
+        except ValueError:
+            break
+        yield block
+        start = cut.end()
+    try:
+        rest = json.loads("[" + text[start:])
+    except json.JSONDecodeError as error:
+        raise ValueError(f"{error.msg} at character {start - 1 + error.pos}") from None
+    yield rest
+
+
+def _entry_type(first: Any) -> tuple[tuple[str, ...], Callable[[Any], Entry]]:
+    """Return the sorted fields of entries, and what makes one of its values, without checks."""
+    if not isinstance(first, dict) or not first:
+        raise ValueError(f"entry 0 must be an object with fields, got {_short(first)}")
+    fields = tuple(sorted(first))
+    return fields, partial(tuple.__new__, namedtuple("Entry", fields))
+
+
+def _rows(block: list[Any], fields: tuple[str, ...], offset: int) -> Iterable[Entry]:
+    """Return the values of each entry in the order of the fields, which all must have."""
+    try:
+        if {*map(len, block)} <= {len(fields)}:
+            # complete columns first: nothing is given away of a block that has a bad entry
+            return zip(*[[*map(itemgetter(field), block)] for field in fields], strict=True)
+    except (KeyError, TypeError):
+        pass  # found again below, with its number
+    for i, entry in enumerate(block, offset):
+        if not isinstance(entry, dict):
+            raise ValueError(f"entry {i} must be an object, got {_short(entry)}")
+        if entry.keys() != {*fields}:
+            raise ValueError(_other_fields(i, entry, fields))
+    return ()
+
+
+def _other_fields(i: int, got: Iterable[str], expected: Iterable[str]) -> str:
+    return (
+        f"entry {i} has the fields {_short(sorted(got))}, "
+        f"expected those of entry 0: {_short(sorted(expected))}"
+    )
+
+
+def _short(value: Any) -> str:
+    text = repr(value)
+    return text if len(text) <= 200 else text[:197] + "..."

@@ -1,0 +1,276 @@
+"""Views of databases: the users' classes that say what is in a database, and deliver it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from types import MappingProxyType
+from typing import Any
+
+from . import loader, viewindex
+from .asset import JSON
+from .data import DatabaseOutputDataSource
+
+
+class View:
+    """The base of the users' views.
+
+    A view implements `index` and `get`. Everything here works also in a subclass whose
+    constructor does not call this one's.
+
+    Attributes
+    ----------
+    root_folder : str
+        Where the raw data is.
+    parameters : dict
+        What the database declares for the view.
+    objs : list of named tuples
+        The entries to deliver: those of the index which are in the range, from `setup` on.
+    start_index, end_index : int
+        The range: the indices of the first and of the last of those entries in the whole index.
+    output_member_map : dict
+        The field of the entries by the name of the output, where they are not called the same
+        (no field can be called ``class``, say).
+    """
+
+    root_folder: Any = None
+    parameters: Any = None
+    objs: Any = None
+    start_index: int | None = None
+    end_index: int | None = None
+    output_member_map: Mapping[str, str] = MappingProxyType({})
+
+    def __init__(self) -> None:
+        self.output_member_map = dict(self.output_member_map)
+
+    def index(self, root_folder: Any, parameters: Any) -> list[Any]:
+        """Return named tuples that describe the data, in a consistent order.
+
+        Units of an output are made of consecutive entries that are equal in its field. What is
+        in files should be there as a path, to be loaded by `get`.
+        """
+        raise NotImplementedError(f"{type(self).__name__}.index() is not implemented")
+
+    def setup(
+        self,
+        root_folder: Any,
+        parameters: Any,
+        objs: Sequence[Any],
+        start_index: int | None = None,
+        end_index: int | None = None,
+    ) -> None:
+        """Get ready to deliver the entries of a range.
+
+        Parameters
+        ----------
+        root_folder : str
+            Where the raw data is.
+        parameters : dict
+            What the database declares for the view.
+        objs : list of named tuples
+            All entries of the index.
+        start_index, end_index : int, optional
+            The first and the last entry to deliver; by default from the first, to the last.
+        """
+        self.root_folder = root_folder
+        self.parameters = parameters
+        self.start_index = 0 if start_index is None else start_index
+        self.end_index = len(objs) - 1 if end_index is None else end_index
+        self.objs = objs[self.start_index : self.end_index + 1]
+
+    def get(self, output: str, index: int) -> Any:
+        """Return the data of an output, as a dictionary, for the entry ``self.objs[index]``."""
+        raise NotImplementedError(f"{type(self).__name__}.get() is not implemented")
+
+    def get_output_mapping(self, output: str) -> str:
+        """Return the field of the entries that belongs to an output."""
+        return self.output_member_map.get(output, output)
+
+
+class Runner:
+    """An instance of a user's view, and what it delivers.
+
+    Parameters
+    ----------
+    module : module
+        The user's code, loaded.
+    definition : dict
+        The set: the name of the class (``view``), the names of the formats of its ``outputs``
+        by name, and maybe ``parameters``.
+    prefix : str
+        The prefix folder, for the formats.
+    root_folder : str
+        Where the raw data is.
+    exc : class, optional
+        What every failure is raised as: ``exc(original)`` or ``exc(message)``. Without it,
+        failures of user code leave unchanged.
+
+    Attributes
+    ----------
+    obj : object
+        The user's instance.
+    ready : bool
+        Whether `setup` has been done.
+    start_index : int or None
+        From `setup` on, the index of the first entry of the range in the whole index.
+    data_sources : dict
+        From `setup` on, a `data.DatabaseOutputDataSource` for each output, by name.
+    """
+
+    def __init__(
+        self,
+        module: Any,
+        definition: JSON,
+        prefix: Any,
+        root_folder: Any,
+        exc: Callable[[Any], Exception] | None = None,
+    ) -> None:
+        self.name = definition["view"]
+        self.outputs: dict[str, str] = definition["outputs"]
+        self.parameters = dict(definition.get("parameters") or {})
+        self.prefix = prefix
+        self.root_folder = root_folder
+        self.exc = exc
+        self.obj = loader.run(module, self.name, exc)
+        self.data_sources: dict[str, DatabaseOutputDataSource] = {}
+        self.start_index: int | None = None
+        self.ready = False
+
+    def index(self, filename: str) -> None:
+        """Write what the view provides to an index file, one JSON object per entry.
+
+        Parameters
+        ----------
+        filename : str
+            The file; its folder is made.
+
+        Raises
+        ------
+        RuntimeError
+            If the view's ``index`` returns no list, or entries that cannot be kept.
+        OSError
+            If the file cannot be written.
+        Exception
+            What the user's code raises.
+        """
+        entries = loader.run(self.obj, "index", self.exc, self.root_folder, self.parameters)
+        self._checked(viewindex.write_index, filename, entries)
+
+    def setup(
+        self,
+        filename: str,
+        start_index: int | None = None,
+        end_index: int | None = None,
+        pack: bool = True,
+    ) -> None:
+        """Read the index and make the data sources.
+
+        Parameters
+        ----------
+        filename : str
+            The file that `index` has written.
+        start_index, end_index : int, optional
+            The first and the last entry to deliver; by default from the first, to the last.
+            Data sources keep the indices of the whole index, clipped to this range.
+        pack : bool
+            Whether the data sources deliver bytes.
+
+        Raises
+        ------
+        RuntimeError
+            If the file is no index, or if a dataformat is not valid.
+        OSError
+            If the file cannot be read.
+        Exception
+            What the user's code raises.
+        """
+        entries = self._checked(viewindex.read_index, filename)
+        self.ready = False
+        loader.run(
+            self.obj,
+            "setup",
+            self.exc,
+            self.root_folder,
+            self.parameters,
+            entries,
+            start_index=start_index,
+            end_index=end_index,
+        )
+        self._keep(entries, start_index or 0, end_index)
+        self.ready = True
+        self.data_sources = {
+            output: self._source(output, name, start_index, end_index, pack)
+            for output, name in self.outputs.items()
+        }
+
+    def _keep(self, entries: Sequence[Any], start: int, end: int | None) -> None:
+        """Take the entries of the range from the view, if that has any.
+
+        A view with a `setup` of its own may have kept all entries: its indices are not relative
+        to the range then.
+        """
+        kept = getattr(self.obj, "objs", None)
+        objs = entries if kept is None else kept
+        whole = len(objs) == len(entries)
+        self.start_index = start
+        self._objs = objs[start : None if end is None else end + 1] if whole else objs
+        self._offset = start if whole and kept is not None else 0
+
+    def _source(
+        self, output: str, format_name: str, start: int | None, end: int | None, pack: bool
+    ) -> DatabaseOutputDataSource:
+        field = self.get_output_mapping(output)
+        if len(self._objs) and not hasattr(self._objs[0], field):
+            raise self._failure(
+                f"output `{output}' belongs to the field `{field}', but an entry is "
+                f"{str(self._objs[0])[:200]}: `output_member_map' says what belongs together"
+            )
+        source = DatabaseOutputDataSource()
+        source.setup(self, output, format_name, self.prefix, start, end, pack)
+        return source
+
+    def get(self, output: str, index: int) -> Any:
+        """Return what the view gives for an output.
+
+        Parameters
+        ----------
+        output : str
+            The name of the output; the view may know more than are declared.
+        index : int
+            The entry, counted from the start of the range.
+
+        Raises
+        ------
+        RuntimeError
+            Before `setup`.
+        Exception
+            What the user's code raises.
+        """
+        self._must_be_ready()
+        return loader.run(self.obj, "get", self.exc, output, index + self._offset)
+
+    def get_output_mapping(self, output: str) -> str:
+        """Return the field of the entries that belongs to an output."""
+        if hasattr(self.obj, "get_output_mapping"):
+            field: str = loader.run(self.obj, "get_output_mapping", self.exc, output)
+            return field
+        mapping: Mapping[str, str] = getattr(self.obj, "output_member_map", {})
+        return mapping.get(output, output)
+
+    def objects(self) -> Sequence[Any]:
+        """Return the entries of the range; `RuntimeError` before `setup`."""
+        self._must_be_ready()
+        return self._objs
+
+    def _must_be_ready(self) -> None:
+        if not self.ready:
+            raise self._failure("is not set up")
+
+    def _checked(self, function: Callable[..., Any], *args: Any) -> Any:
+        """Call what raises `RuntimeError` for an index that cannot be."""
+        try:
+            return function(*args)
+        except RuntimeError as error:
+            raise self._failure(str(error)) from None
+
+    def _failure(self, text: str) -> Exception:
+        return (self.exc or RuntimeError)(f"view `{self.name}': {text}")

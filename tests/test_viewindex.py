@@ -1,0 +1,189 @@
+from __future__ import annotations
+
+import json
+import math
+import os
+from collections import namedtuple
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from beat.backend.python import viewindex
+from beat.backend.python.viewindex import read_index, write_index
+
+Entry = namedtuple("Entry", ["name", "file_id"])
+
+
+class Typed(NamedTuple):
+    label: str
+    value: float
+
+
+@pytest.fixture
+def path(tmp_path):
+    return str(tmp_path / "aa" / "bb" / "cc" / "index.db")
+
+
+def write_text(path, text):
+    os.makedirs(os.path.dirname(path))
+    Path(path).write_text(text, encoding="utf-8")
+
+
+def test_entries_come_back_with_sorted_fields(path):
+    write_index(path, [Entry("first", 1), Entry("second", 2)])
+    entries = read_index(path)
+    assert entries == [(1, "first"), (2, "second")]
+    assert entries[0]._fields == ("file_id", "name")
+    assert entries[1].name == "second"
+    assert type(entries[0]) is type(entries[1])
+
+
+def test_the_file_has_an_object_per_entry_in_the_order_of_the_fields(path):
+    write_index(path, [Entry("first", 1), Entry("first", 1)])
+    text = Path(path).read_text(encoding="utf-8")
+    assert json.loads(text) == [{"name": "first", "file_id": 1}] * 2
+    assert text.index("name") < text.index("file_id")
+
+
+def test_writing_replaces_the_file_and_leaves_nothing_else(path):
+    write_index(path, [Entry("first", 1)])
+    write_index(path, [])
+    assert read_index(path) == []
+    assert os.listdir(os.path.dirname(path)) == ["index.db"]
+
+
+def test_a_failed_write_leaves_the_old_file(path):
+    write_index(path, [Entry("first", 1)])
+    with pytest.raises(RuntimeError):
+        write_index(path, [Entry("first", object())])
+    assert len(read_index(path)) == 1
+
+
+def test_numpy_scalars_and_nested_values(path):
+    values = [
+        numpy.int8(-1),
+        numpy.uint64(2**64 - 1),
+        numpy.float32(0.5),
+        numpy.float64(math.inf),
+        numpy.bool_(True),
+        numpy.str_("text"),
+        numpy.array([[1, 2]]),
+        None,
+        {"}, {": ["}, {", 1.5]},
+        '\u00e9\n"',
+    ]
+    write_index(path, [Typed(i, value) for i, value in enumerate(values)])
+    expected = [-1, 2**64 - 1, 0.5, math.inf, True, "text", [[1, 2]], None, values[8], values[9]]
+    assert [entry.value for entry in read_index(path)] == expected
+
+
+def test_not_a_number(path):
+    write_index(path, [Typed("a", math.nan), Typed("b", numpy.float32("nan"))])
+    assert all(math.isnan(entry.value) for entry in read_index(path))
+
+
+@pytest.mark.parametrize(
+    ("entries", "text"),
+    [
+        (None, "must return a list, got NoneType"),
+        ((Entry("a", 1),), "must return a list, got tuple"),
+        ([Entry("a", 1), ("b", 2)], "entry 1 must be a named tuple with fields, got ('b', 2)"),
+        ([{"name": "a"}], "entry 0 must be a named tuple"),
+        (["x" * 10_000], "entry 0 must be a named tuple"),
+        ([namedtuple("Empty", [])()], "entry 0 must be a named tuple with fields"),
+        ([Entry("a", 1), Typed("b", 2)], "entry 1 has the fields ['label', 'value'], expected"),
+        ([Entry("a", 1), Entry("b", object())], "entry 1, field `file_id' cannot be kept as JSON"),
+        ([Entry({1: {2: {3}}}, 1)], "entry 0, field `name' cannot be kept as JSON"),
+    ],
+)
+def test_what_is_no_index_is_refused(path, entries, text):
+    with pytest.raises(RuntimeError) as caught:
+        write_index(path, entries)
+    assert text in str(caught.value)
+    assert len(str(caught.value)) < 1000
+    assert not os.path.exists(path)
+
+
+def test_fields_may_come_in_another_order(path):
+    other = namedtuple("Other", ["file_id", "name"])
+    write_index(path, [Entry("a", 1), other(2, "b")])
+    assert read_index(path) == [(1, "a"), (2, "b")]
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("", "expected a list"),
+        ("  {}", "expected a list"),
+        ("[", "at character 1"),
+        ('[{"a": 1}', "at character 9"),
+        ('[{"a": 1}] x', "Extra data at character 11"),
+        ('[{"a": 1},]', ""),
+        ("[1]", "entry 0 must be an object with fields, got 1"),
+        ("[{}]", "entry 0 must be an object with fields, got {}"),
+        ("[[]]", "entry 0 must be an object with fields, got []"),
+        ('[{"class": 1}]', "class"),
+        ('[{"a": 1}, "a"]', "entry 1 must be an object, got 'a'"),
+        ('[{"a": 1}, null]', "entry 1 must be an object, got None"),
+        ('[{"a": 1}, {"a": 2}, ["a"]]', "entry 2 must be an object, got ['a']"),
+        (
+            '[{"a": 1, "b": 1}, {"a": 1}]',
+            "entry 1 has the fields ['a'], expected those of entry 0: ['a', 'b']",
+        ),
+        ('[{"a": 1}, {"b": 1}]', "entry 1 has the fields ['b']"),
+        ('[{"a": 1}, {"a": 1, "b": 1}]', "entry 1 has the fields ['a', 'b']"),
+    ],
+)
+@pytest.mark.parametrize("block", [1, viewindex.BLOCK_CHARACTERS])
+def test_files_that_are_no_index(path, text, expected, block, monkeypatch):
+    monkeypatch.setattr(viewindex, "BLOCK_CHARACTERS", block)
+    write_text(path, text)
+    with pytest.raises(RuntimeError) as caught:
+        read_index(path)
+    assert str(caught.value).startswith(f"database index `{path}' is invalid: ")
+    assert expected in str(caught.value)
+
+
+def test_too_deep_nesting_is_an_error(path):
+    write_text(path, '[{"a": ' + "[" * 200_000)
+    with pytest.raises(RuntimeError, match="is invalid"):
+        read_index(path)
+
+
+def test_a_missing_file_is_an_os_error(path):
+    with pytest.raises(FileNotFoundError):
+        read_index(path)
+
+
+def test_the_entry_at_fault_is_counted_over_all_blocks(path, monkeypatch):
+    monkeypatch.setattr(viewindex, "BLOCK_CHARACTERS", 30)
+    objects = [{"a": i} for i in range(100)] + [{"b": 1}]
+    write_text(path, json.dumps(objects))
+    with pytest.raises(RuntimeError, match="entry 100 has the fields"):
+        read_index(path)
+
+
+json_values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text('}, {["a\\'),
+    lambda children: st.lists(children, max_size=3) | st.dictionaries(st.text("}a,{"), children),
+    max_leaves=5,
+)
+
+
+@given(
+    st.lists(st.tuples(json_values, json_values)),
+    st.integers(0, 200),
+    st.sampled_from([None, 0, 4]),
+)
+def test_blocks_give_what_reading_in_one_go_gives(tmp_path_factory, rows, block, indent):
+    path = tmp_path_factory.mktemp("index") / "index.db"
+    objects = [{"value": value, "key": key} for value, key in rows]
+    path.write_text(json.dumps(objects, indent=indent), encoding="utf-8")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(viewindex, "BLOCK_CHARACTERS", block)
+        entries = read_index(str(path))
+    assert [entry._asdict() for entry in entries] == objects
