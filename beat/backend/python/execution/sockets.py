@@ -1,0 +1,181 @@
+"""Sockets with bounds, and the one client that a served address has.
+
+A PAIR socket serves a single peer. libzmq leaves every further one connected and unheard, so that
+it waits for ever: here it is told so, and its connection is closed.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import socket as tcp
+import struct
+from typing import Any
+
+import zmq
+
+FIRST_PORT = 50000
+MAX_FRAME_BYTES = 1 << 36  # a data unit is one frame: far above any of them, but not without end
+LINGER_MS = 5_000
+HANDSHAKE_MS = 10_000
+HEARTBEAT_INTERVAL_MS = 2_000
+HEARTBEAT_TIMEOUT_MS = 20_000  # one frame must get through in that time: 20 GB on this machine
+
+TURNED_AWAY = [b"err", b"sys", b"this address serves another client already"]
+
+_EVENTS = zmq.EVENT_ACCEPTED | zmq.EVENT_HANDSHAKE_SUCCEEDED | zmq.EVENT_DISCONNECTED
+_EVENT = struct.Struct("=HI")
+
+
+def open_pair(context: zmq.Context[Any]) -> zmq.Socket[bytes]:
+    """Return a new PAIR socket that neither waits nor stores without limit.
+
+    Heartbeats are exchanged by libzmq's own thread: they find out that a peer is stopped or gone,
+    however long its user code computes.
+    """
+    socket: zmq.Socket[bytes] = context.socket(zmq.PAIR)
+    socket.setsockopt(zmq.LINGER, LINGER_MS)
+    socket.setsockopt(zmq.MAXMSGSIZE, MAX_FRAME_BYTES)
+    socket.setsockopt(zmq.HANDSHAKE_IVL, HANDSHAKE_MS)
+    socket.setsockopt(zmq.HEARTBEAT_IVL, HEARTBEAT_INTERVAL_MS)
+    socket.setsockopt(zmq.HEARTBEAT_TIMEOUT, HEARTBEAT_TIMEOUT_MS)
+    return socket
+
+
+def connect_pair(context: zmq.Context[Any], address: str) -> zmq.Socket[bytes]:
+    """Return a new PAIR socket, connecting to an address with or without ``tcp://``."""
+    socket = open_pair(context)
+    try:
+        if "[" in address:
+            socket.setsockopt(zmq.IPV6, 1)
+        socket.connect(address if "://" in address else f"tcp://{address}")
+    except zmq.ZMQError:
+        socket.close(0)
+        raise
+    return socket
+
+
+def bind(socket: zmq.Socket[bytes], host_address: str) -> str:
+    """Bind a socket and return its full address.
+
+    Parameters
+    ----------
+    host_address : str
+        ``host`` for a free port from 50000 up, or ``host:port``, with or without ``tcp://``; or
+        the address of another transport in full.
+
+    Raises
+    ------
+    zmq.ZMQError
+        If that is not possible.
+    """
+    if "://" in host_address and not host_address.startswith("tcp://"):
+        socket.bind(host_address)
+        return host_address
+    host, _, port = host_address.removeprefix("tcp://").rpartition(":")
+    if not (host and port.isdecimal()):
+        host, port = host_address.removeprefix("tcp://"), ""
+    if host.startswith("["):
+        socket.setsockopt(zmq.IPV6, 1)
+    if port:
+        socket.bind(f"tcp://{host}:{port}")
+    else:
+        socket.bind_to_random_port(f"tcp://{host}", min_port=FIRST_PORT)
+    return f"tcp://{host}:{_endpoint(socket).rpartition(':')[2]}"
+
+
+def _endpoint(socket: zmq.Socket[bytes]) -> str:
+    return socket.getsockopt_string(zmq.LAST_ENDPOINT).rstrip("\0")
+
+
+class SoleClient:
+    """The client that a bound PAIR socket serves; all others are turned away.
+
+    libzmq serves the first whose handshake succeeds. Connections made later are surplus; which of
+    several early ones is served shows at the first message.
+
+    Parameters
+    ----------
+    socket : zmq.Socket
+        The socket, to be bound.
+
+    Attributes
+    ----------
+    monitor : zmq.Socket
+        Readable when `update` has something to do.
+    connected : bool
+        Whether there has been a client.
+    """
+
+    def __init__(self, socket: zmq.Socket[bytes]) -> None:
+        self.connected = False
+        self._socket = socket
+        self.monitor: zmq.Socket[bytes] = socket.get_monitor_socket(_EVENTS)
+        self._candidates: set[int] = set()
+        self._surplus: set[int] = set()
+        self._heard = False
+
+    @property
+    def gone(self) -> bool:
+        """Whether there has been a client and is none any more."""
+        return self.connected and not self._candidates
+
+    def update(self) -> None:
+        """Take notice of what has happened to connections."""
+        while True:
+            try:
+                frames = self.monitor.recv_multipart(zmq.NOBLOCK)
+            except zmq.Again:
+                return
+            self._take(*_EVENT.unpack(frames[0]))
+
+    def _take(self, event: int, connection: int) -> None:
+        if event == zmq.EVENT_ACCEPTED:
+            (self._surplus if self.connected else self._candidates).add(connection)
+        elif event == zmq.EVENT_DISCONNECTED:
+            self._surplus.discard(connection)
+            self._candidates.discard(connection)
+        else:  # handshake succeeded: the event does not say whose
+            self.connected = True
+            self._turn_away(self._surplus)
+
+    def heard(self, frame: zmq.Frame) -> None:
+        """Learn from the first frame received which connection is the client's."""
+        self._heard = True
+        self.update()
+        if self._candidates:  # none for transports without connections
+            served = frame.get(zmq.SRCFD)
+            self._turn_away(self._candidates - {served})
+            self._candidates &= {served}
+
+    @property
+    def known(self) -> bool:
+        """Whether `heard` has been told."""
+        return self._heard
+
+    def _turn_away(self, connections: set[int]) -> None:
+        for connection in connections:
+            with contextlib.suppress(OSError):  # it may be gone already
+                self._refuse(connection)
+        connections.clear()
+
+    def _refuse(self, connection: int) -> None:
+        """Send an error, as a message of libzmq's own protocol, and close the connection."""
+        with tcp.socket(fileno=os.dup(connection)) as peer:
+            if not self._is_own(peer):
+                return
+            last = len(TURNED_AWAY) - 1
+            peer.send(b"".join(bytes([i < last, len(f)]) + f for i, f in enumerate(TURNED_AWAY)))
+            peer.shutdown(tcp.SHUT_RDWR)
+
+    def _is_own(self, peer: tcp.socket) -> bool:
+        """Tell whether a connection came in by this address; its number may be in use again."""
+        name = peer.getsockname()
+        if peer.family == tcp.AF_UNIX:
+            return f"ipc://{name}" == _endpoint(self._socket)
+        peer.getpeername()  # OSError if it is no connection
+        return _endpoint(self._socket).endswith(f":{name[1]}")
+
+    def close(self) -> None:
+        """Stop watching."""
+        self.monitor.close(0)
