@@ -104,6 +104,8 @@ class Experiment(Asset):
             self._load_objects(formats, {} if library_cache is None else library_cache)
         except (KeyError, TypeError, AttributeError) as error:
             self.errors.append(f"Experiment declaration of the wrong form: {error!r}")
+        except RuntimeError as error:  # a name that no object can have
+            self.errors.append(str(error))
         if not self.errors:
             self._check_against_toolchain()
 

@@ -1,0 +1,152 @@
+from __future__ import annotations
+
+import hashlib
+
+import pytest
+from support.example_prefix import PREFIX, names, read
+
+from beat.backend.python.algorithm import Algorithm
+from beat.backend.python.experiment import Experiment
+from beat.backend.python.runner import make_plan
+
+DIGITS = "tutorial/tutorial/digits/1/pca"
+
+
+def sha(text: str) -> str:
+    return hashlib.sha256(text.encode("utf-8")).hexdigest()
+
+
+def place(digest: str, suffix: str = "") -> str:
+    return f"{digest[:2]}/{digest[2:4]}/{digest[4:6]}/{digest[6:]}{suffix}"
+
+
+def plan_of(name):
+    return make_plan(Experiment(str(PREFIX), name))
+
+
+@pytest.fixture
+def digits():
+    return plan_of(DIGITS)
+
+
+def test_every_block_comes_after_those_it_depends_on(digits):
+    done = set()
+    for block in digits.blocks:
+        assert block.dependencies <= done
+        done.add(block.name)
+    assert done == {*read("toolchains", "tutorial/digits/1")["representation"]["blocks"]} - {
+        "train",
+        "templates",
+        "probes",
+    }
+
+
+def test_datasets(digits):
+    dataset = {dataset.name: dataset for dataset in digits.datasets}["train"]
+    digest = sha('{"database":"digits/1","protocol":"verification","set":"train"}')
+    assert dataset.hash == digest
+    assert dataset.path == place(digest, ".db")
+
+
+def test_names_of_outputs_follow_from_everything_that_makes_them(digits):
+    blocks = {block.name: block for block in digits.blocks}
+    configuration = blocks["subspace"].configuration
+    train = sha('{"database":"digits/1","protocol":"verification","set":"train"}')
+    algorithm = Algorithm(str(PREFIX), "tutorial/pca/1").hash()
+    declared = read("experiments", DIGITS)
+    parameters = {
+        **declared["globals"].get("tutorial/pca/1", {}),
+        **declared["blocks"]["subspace"].get("parameters", {}),
+    }
+    text = ",".join(f'"{key}":{value}' for key, value in sorted(parameters.items()))
+    environment = declared["globals"]["environment"]
+    digest = sha(
+        f'{{"algorithm":"{algorithm}","parameters":{{{text}}},'
+        f'"environment":{{"name":{environment["name"]},"version":{environment["version"]}}},'
+        f'"inputs":{{"image":{train}}},"output":"subspace"}}'
+    )
+    assert configuration["outputs"]["subspace"] == {
+        "channel": "train",
+        "endpoint": "subspace",
+        "hash": digest,
+        "path": place(digest),
+    }
+    assert configuration["inputs"]["image"] == {
+        "channel": "train",
+        "database": "digits/1",
+        "endpoint": "image",
+        "hash": train,
+        "output": "image",
+        "path": place(train, ".db"),
+        "protocol": "verification",
+        "set": "train",
+    }
+    assert configuration["nb_slots"] == 1
+    assert configuration["queue"] == "queue"
+
+
+def test_inputs_from_other_blocks_point_at_their_outputs(digits):
+    blocks = {block.name: block.configuration for block in digits.blocks}
+    made = blocks["subspace"]["outputs"]["subspace"]
+    assert blocks["probe_projection"]["inputs"]["subspace"] == {
+        "channel": "train",
+        "endpoint": "subspace",
+        "hash": made["hash"],
+        "path": made["path"],
+    }
+
+
+def test_results_of_analyzers(digits):
+    analysis = digits.blocks[-1]
+    assert analysis.is_analyzer
+    assert "outputs" not in analysis.configuration
+    assert analysis.paths == [analysis.configuration["result"]["path"]]
+    inputs = analysis.configuration["inputs"]
+    algorithm = Algorithm(str(PREFIX), analysis.configuration["algorithm"])
+    digest = sha(
+        f'{{"algorithm_name":"{algorithm.name}","algorithm":"{algorithm.hash()}","parameters":{{}},'
+        '"environment":{"name":beat.backend.python,"version":2.0.0},'
+        f'"inputs":{{"scores":{inputs["scores"]["hash"]}}}}}'
+    )
+    assert analysis.configuration["result"] == {"hash": digest, "path": place(digest)}
+
+
+def test_parameters_come_from_globals_and_then_from_the_block():
+    blocks = {b.name: b for b in plan_of("tutorial/tutorial/digits/1/globals").blocks}
+    assert blocks["subspace"].configuration["parameters"] == {"number-of-components": 20}
+    assert blocks["scoring"].configuration["parameters"] == {"similarity": "cosine"}
+    assert blocks["scoring"].configuration["nb_slots"] == 2
+
+
+@pytest.mark.parametrize("name", [n for n in names("experiments") if "/loop/" in n])
+def test_loops_have_two_sides(name):
+    (loop,) = [block for block in plan_of(name).blocks if block.evaluator]
+    assert len(loop.sides) == 2
+    assert loop.evaluator["channel"] == loop.configuration["channel"]
+    assert loop.evaluator["queue"] == loop.configuration["queue"]
+    assert "nb_slots" not in loop.evaluator
+    outputs = [*loop.configuration["outputs"].values(), *loop.evaluator["outputs"].values()]
+    assert loop.paths == [output["path"] for output in outputs]
+    assert len(set(loop.paths)) == len(loop.paths)
+
+
+def test_the_block_name_does_not_count(digits):
+    blocks = {block.name: block.configuration for block in digits.blocks}
+    one, other = blocks["template_projection"], blocks["probe_projection"]
+    assert one["algorithm"] == other["algorithm"]
+    assert one["outputs"]["projection"]["hash"] != other["outputs"]["projection"]["hash"]
+
+
+def test_the_running_environment_is_the_default():
+    experiment = Experiment(str(PREFIX), DIGITS)
+    del experiment.data["globals"]["environment"], experiment.data["globals"]["queue"]
+    configuration = make_plan(experiment).blocks[0].configuration
+    assert set(configuration["environment"]) == {"name", "version"}
+    assert configuration["queue"] == "queue"
+
+
+def test_an_invalid_experiment_is_refused_with_all_its_errors():
+    experiment = Experiment(str(PREFIX), DIGITS)
+    experiment.errors += ["first mistake", "second mistake"]
+    with pytest.raises(RuntimeError, match=r"(?s)digits/1/pca.*first mistake.*second mistake"):
+        make_plan(experiment)
