@@ -121,7 +121,7 @@ class DatabaseTester:
         while group.hasMoreData():
             try:
                 group.next()
-            except (AttributeError, KeyError, OverflowError, TypeError, ValueError) as error:
+            except (AttributeError, OverflowError, TypeError, ValueError) as error:
                 where = f"after index {group.last_data_index}"
                 raise self._error(connected, f"{where}: {error}") from error
             for connection in group:

@@ -49,12 +49,23 @@ def check_parts(declared: Any, required: Mapping[str, type], where: str) -> list
         The problems; empty if there are none.
     """
     if not isinstance(declared, dict):
-        return [f"{where} must be a dict, got {type(declared).__name__}"]
+        return [f"{where} must be an object, got {_word(declared)}"]
     return [
-        f"{where}: `{part}' must be a {kind.__name__}, got {type(declared.get(part)).__name__}"
+        f"{where}: `{part}' must be {_WORDS[kind]}, got {_word(declared.get(part))}"
         for part, kind in required.items()
         if not isinstance(declared.get(part), kind)
     ]
+
+
+_WORDS: dict[type, str] = {dict: "an object", list: "a list", str: "a string"}
+
+
+def _word(value: Any) -> str:
+    """Return what a value is called in JSON, or the value itself."""
+    if value is None:
+        return "nothing"
+    words = (word for kind, word in _WORDS.items() if isinstance(value, kind))
+    return next(words, str(value)[:100])
 
 
 def check_sets(declared: Any, required: Mapping[str, type], where: str) -> list[str]:
@@ -80,7 +91,7 @@ def load_dataformats(
     cache : dict
         Dataformats by name, reused and added to.
     errors : list of str
-        Gets a line for each name that no format can have. Formats which are missing or not
+        Gets a line for each name that no format can have. Formats that are missing or not
         valid are left to those who use them.
 
     Returns
@@ -91,12 +102,16 @@ def load_dataformats(
     dataformats = {}
     for declared in sets:
         for output, name in declared["outputs"].items():
+            where = f"set `{declared['name']}', output `{output}'"
+            if not isinstance(name, str):
+                errors.append(f"{where}: expected the name of a dataformat, got {_word(name)}")
+                continue
             try:
                 dataformats[name] = cache.get(name) or DataFormat(
                     prefix, name, dataformat_cache=cache
                 )
-            except (RuntimeError, TypeError) as error:
-                errors.append(f"set `{declared['name']}', output `{output}': {error}")
+            except RuntimeError as error:
+                errors.append(f"{where}: {error}")
     return dataformats
 
 
