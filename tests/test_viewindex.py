@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import contextlib
+import gc
 import json
 import math
 import os
@@ -146,6 +148,19 @@ def test_files_that_are_no_index(path, text, expected, block, monkeypatch):
         read_index(path)
     assert str(caught.value).startswith(f"database index `{path}' is invalid: ")
     assert expected in str(caught.value)
+
+
+@pytest.mark.parametrize("enabled", [True, False])
+@pytest.mark.parametrize("text", ["[]", "["])
+def test_garbage_collection_is_left_as_it_was(path, text, enabled):
+    write_text(path, text)
+    try:
+        (gc.enable if enabled else gc.disable)()
+        with contextlib.suppress(RuntimeError):
+            read_index(path)
+        assert gc.isenabled() == enabled
+    finally:
+        gc.enable()
 
 
 def test_too_deep_nesting_is_an_error(path):

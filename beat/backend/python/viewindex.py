@@ -6,11 +6,13 @@ blocks, so that beside the text and the finished entries only one block is in me
 
 from __future__ import annotations
 
+import gc
 import json
 import os
 import re
 from collections import namedtuple
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from functools import partial
 from operator import itemgetter
 from typing import Any
@@ -94,16 +96,36 @@ def read_index(filename: str) -> list[Entry]:
     """
     with open(filename, encoding="utf-8") as f:
         text = f.read()
+    try:
+        with _no_garbage_collection():
+            return _entries(text)
+    except (ValueError, RecursionError) as error:
+        raise RuntimeError(f"database index `{filename}' is invalid: {error}") from None
+
+
+@contextmanager
+def _no_garbage_collection() -> Iterator[None]:
+    """Spare a million new objects, all of which stay, the search for cycles among them.
+
+    It takes half of the time otherwise.
+    """
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if enabled:
+            gc.enable()
+
+
+def _entries(text: str) -> list[Entry]:
     entries: list[Entry] = []
     fields: tuple[str, ...] = ()
     make: Callable[[Any], Entry] = tuple
-    try:
-        for block in _blocks(text):
-            if block and not fields:
-                fields, make = _entry_type(block[0])
-            entries.extend(map(make, _rows(block, fields, len(entries))))
-    except (ValueError, RecursionError) as error:
-        raise RuntimeError(f"database index `{filename}' is invalid: {error}") from None
+    for block in _blocks(text):
+        if block and not fields:
+            fields, make = _entry_type(block[0])
+        entries.extend(map(make, _rows(block, fields, len(entries))))
     return entries
 
 
