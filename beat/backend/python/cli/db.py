@@ -7,7 +7,7 @@ import os
 import click
 
 from ..database import Database
-from ..runner import BlockFailed, Dataset, index_set
+from ..runner import Dataset, IndexingFailed, index_set
 from ..runner.workdir import resolve_root_folder
 from .main import Folders, check_prefix, root_folder_option
 
@@ -36,7 +36,7 @@ def index(folders: Folders, name: str, root_folders: dict[str, str]) -> None:
             root_folder = resolve_root_folder(database, root_folders)
             index_set(folders.prefix, folders.cache, dataset, root_folder)
             click.echo(f"{dataset.name}: {os.path.join(folders.cache, dataset.path)}")
-    except (BlockFailed, RuntimeError, KeyError) as error:
+    except (IndexingFailed, RuntimeError, KeyError) as error:
         text = error.args[0] if isinstance(error, KeyError) else str(error)
         raise click.ClickException(text) from error
 

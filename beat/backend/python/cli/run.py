@@ -2,51 +2,176 @@
 
 from __future__ import annotations
 
+import os
+import shlex
+import sys
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import click
 import simplejson
 
-from ..runner import BlockFailed, Event, Result, Run, Runner
+from ..runner import Decision, Event, IndexingFailed, Limits, Result, Run, RunFailed, Runner
 from .main import Folders, check_prefix, root_folder_option
+
+INTERRUPTED = 130
+
+
+def parse_parameters(
+    ctx: Any, parameter: Any, values: tuple[str, ...]
+) -> dict[tuple[str, str], Any]:
+    """Turn ``BLOCK.PARAMETER=VALUE`` options into a dictionary; values are JSON or else texts."""
+    parameters = {}
+    for given in values:
+        where, separator, text = given.partition("=")
+        block, dot, name = where.partition(".")
+        if not (block and dot and name and separator):
+            raise click.BadParameter(f"expected BLOCK.PARAMETER=VALUE, got `{given}'")
+        try:
+            value = simplejson.loads(text)
+        except ValueError:
+            value = text
+        parameters[block, name] = value
+    return parameters
 
 
 @click.command()
 @click.argument("experiments", metavar="EXPERIMENT...", nargs=-1, required=True)
-@click.option("--force", is_flag=True, help="Run every block, whatever the cache holds.")
+@click.option("-j", "--jobs", default=1, show_default=True, type=click.IntRange(1))
+@click.option("-n", "--dry-run", is_flag=True, help="Tell what would run, and why.")
+@click.option(
+    "--force",
+    is_flag=False,
+    flag_value="*",
+    multiple=True,
+    metavar="[BLOCK]",
+    help="Run a block, or all, whatever the cache holds.",
+)
+@click.option("--from", "first", metavar="BLOCK", help="Run only what depends on this block.")
+@click.option("--until", "last", metavar="BLOCK", help="Run only what this block depends on.")
+@click.option(
+    "--set",
+    "parameters",
+    multiple=True,
+    metavar="BLOCK.PARAMETER=VALUE",
+    callback=parse_parameters,
+    help="Change a parameter of the experiment.",
+)
+@click.option("--keep-going", is_flag=True, help="Run what does not depend on a failed block.")
+@click.option("--timeout", type=float, metavar="S", help="Seconds that a block may take.")
+@click.option("--memory", type=int, metavar="MB", help="Megabytes that a block may use.")
+@click.option("--strict-cache", is_flag=True, help="Do not trust outputs without a record.")
 @click.option("--json", "as_json", is_flag=True, help="Print the results as JSON.")
 @root_folder_option
 @click.pass_obj
 def run(
     folders: Folders,
     experiments: tuple[str, ...],
-    force: bool,
+    jobs: int,
+    dry_run: bool,
+    force: tuple[str, ...],
+    first: str | None,
+    last: str | None,
+    parameters: Mapping[tuple[str, str], Any],
+    keep_going: bool,
+    timeout: float | None,
+    memory: int | None,
+    strict_cache: bool,
     as_json: bool,
     root_folders: dict[str, str],
 ) -> None:
     """Run experiments, block by block, and print their results.
 
-    Blocks whose outputs are in the cache are not run again. The exit status is 0 if all went
-    well, 1 if an experiment is not valid or a block failed.
+    Blocks whose outputs are in the cache, made in the same way, are not run again. The exit
+    status is 0 if all went well, 1 if an experiment is not valid or a block failed, 130 after
+    Ctrl-C.
     """
     check_prefix(folders)
-    runner = Runner(folders.prefix, folders.cache, root_folders)
-    done = []
+    runner = Runner(folders.prefix, folders.cache, root_folders, strict_cache)
+    done: list[Any] = []
     for name in experiments:
-        click.echo(name, err=True)
         try:
-            done.append(runner.run(name, force=force, on_event=_show))
-        except (BlockFailed, RuntimeError) as error:
+            if dry_run:
+                decisions = runner.decide(name, force, parameters)
+                done.append({"experiment": name, "blocks": _decisions_as_json(decisions)})
+                show = format_decisions(name, decisions)
+            else:
+                click.echo(name, err=True)
+                result = runner.run(
+                    name,
+                    jobs=jobs,
+                    force=force,
+                    first=first,
+                    last=last,
+                    parameters=parameters,
+                    keep_going=keep_going,
+                    limits=Limits(timeout, memory),
+                    on_event=progress_printer(),
+                )
+                done.append(run_as_json(result))
+                show = format_results(result)
+        except RunFailed as error:
+            click.echo(f"{error}\n\nto go on from here:\n  {_this_command()}", err=True)
+            sys.exit(1)
+        except (IndexingFailed, RuntimeError) as error:
             raise click.ClickException(str(error)) from error
+        except KeyboardInterrupt:
+            click.echo(f"\ninterrupted; to go on from here:\n  {_this_command()}", err=True)
+            sys.exit(INTERRUPTED)
         if not as_json:
-            click.echo(format_results(done[-1]))
+            click.echo(show)
     if as_json:
-        click.echo(simplejson.dumps([_as_json(item) for item in done], indent=4))
+        click.echo(simplejson.dumps(done, indent=4))
 
 
-def _show(event: Event) -> None:
-    took = f" ({event.seconds:.2f} s)" if event.seconds else ""
-    click.echo(f"  {event.name}: {event.state}{took}", err=True)
+def _this_command() -> str:
+    """Return the command line to run again, without what forces blocks to run."""
+    words = [os.path.basename(sys.argv[0]), *sys.argv[1:]]
+    return shlex.join(word for word in words if not word.startswith("--force"))
+
+
+def progress_printer() -> Callable[[Event], None]:
+    """Return what prints events: on a terminal, a line of progress is kept up to date."""
+    live = sys.stderr.isatty()
+    lines: dict[str, str] = {}
+
+    def show(event: Event) -> None:
+        if event.state == "progress":
+            if live:
+                lines[event.name] = _progress(event)
+                click.echo("\r\x1b[K  " + "  ".join(lines.values()), err=True, nl=False)
+            return
+        lines.pop(event.name, None)
+        took = f" ({event.seconds:.2f} s)" if event.seconds else ""
+        why = f" ({'; '.join(event.reasons)})" if event.reasons else ""
+        start = "\r\x1b[K" if live else ""
+        click.echo(f"{start}  {event.name}: {event.state}{took}{why}", err=True)
+
+    return show
+
+
+def _progress(event: Event) -> str:
+    rate = event.index / event.seconds if event.seconds else 0.0
+    left = (event.total - event.index) / rate if rate else 0.0
+    return f"{event.name}: {event.index}/{event.total} ({rate:.0f}/s, {left:.0f} s left)"
+
+
+def format_decisions(name: str, decisions: Mapping[str, Decision]) -> str:
+    """Return what would be done with each block."""
+    lines = [name]
+    for block, decision in decisions.items():
+        if decision.run:
+            lines.append(f"  {block}: RUN ({'; '.join(decision.reasons)})")
+        else:
+            lines.append(f"  {block}: CACHED")
+    return "\n".join(lines)
+
+
+def _decisions_as_json(decisions: Mapping[str, Decision]) -> dict[str, Any]:
+    return {
+        name: {"run": decision.run, "reasons": list(decision.reasons)}
+        for name, decision in decisions.items()
+    }
 
 
 def format_results(done: Run) -> str:
@@ -66,10 +191,12 @@ def _format(result: Result) -> str:
     return f"{result.value:.6g}" if isinstance(result.value, float) else str(result.value)
 
 
-def _as_json(done: Run) -> dict[str, Any]:
+def run_as_json(done: Run) -> dict[str, Any]:
+    """Return what a run gave as plain JSON."""
     return {
         "experiment": done.experiment,
         "blocks": done.states,
+        "statistics": done.statistics,
         "results": {
             analyzer: {name: vars(result) for name, result in results.items()}
             for analyzer, results in done.results.items()

@@ -3,87 +3,25 @@
 from __future__ import annotations
 
 import os
-import shutil
-import subprocess
-import sys
-import tempfile
+import queue
+import threading
 import time
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
-from typing import Protocol
+from collections.abc import Callable, Collection, Mapping
+from concurrent.futures import ThreadPoolExecutor
 
-from ..asset import JSON
 from ..experiment import Experiment
-from .cache import forget, is_complete
-from .engines import Outcome, ProcessEngine
-from .plan import Block, Dataset, Plan, make_plan
-from .results import Result, load_results
-from .workdir import (
-    databases_of,
-    make_algorithm_folder,
-    make_provider_folder,
-    resolve_root_folder,
-)
-
-
-class BlockFailed(Exception):
-    """A block, or the indexing of a dataset, did not succeed; the text says why."""
-
-    def __init__(self, name: str, explanation: str) -> None:
-        super().__init__(name, explanation)
-        self.name = name
-        self.explanation = explanation
-
-    def __str__(self) -> str:
-        return f"`{self.name}' failed:\n{self.explanation}"
-
-
-@dataclass(frozen=True)
-class Event:
-    """Something that happened to a dataset or to a block.
-
-    Attributes
-    ----------
-    name : str
-        Which one.
-    state : str
-        ``indexing``, ``indexed``, ``running``, ``done``, ``cached`` or ``failed``.
-    seconds : float
-        How long it took, where it is over.
-    """
-
-    name: str
-    state: str
-    seconds: float = 0.0
-
-
-@dataclass(frozen=True)
-class Run:
-    """What a run of an experiment gave.
-
-    Attributes
-    ----------
-    experiment : str
-        The full name of the experiment.
-    states : dict
-        ``done`` or ``cached``, by name of the block.
-    statistics : dict
-        What each block that ran read and wrote, by name.
-    results : dict
-        Results by name, by name of the analyzer.
-    """
-
-    experiment: str
-    states: dict[str, str] = field(default_factory=dict)
-    statistics: dict[str, JSON] = field(default_factory=dict)
-    results: dict[str, dict[str, Result]] = field(default_factory=dict)
-
-
-class Engine(Protocol):
-    """Starts blocks somewhere."""
-
-    def run(self, block: Block, folder: str) -> Outcome:
-        """Run a block in its working folder and wait for it."""
+from .decide import Decision, Judge
+from .engines import Engine, Limits, Outcome, ProcessEngine
+from .events import Event, Failure, Run, RunFailed
+from .history import History, statistics
+from .indexing import index_set
+from .plan import Block, Plan, make_plan
+from .prepare import Parameters, check_forced, select, set_parameters
+from .record import make_records
+from .results import load_results
+from .schedule import SKIPPED, Schedule
+from .work import Workshop
+from .workdir import resolve_root_folder
 
 
 class Runner:
@@ -97,20 +35,74 @@ class Runner:
         The cache folder, made if it is not there.
     root_folders : dict, optional
         Where the raw data of databases is, by full name; see `workdir.resolve_root_folder`.
+    strict : bool
+        Whether outputs that were made elsewhere, without a record, are computed again.
     """
 
     def __init__(
-        self, prefix: str, cache: str, root_folders: Mapping[str, str] | None = None
+        self,
+        prefix: str,
+        cache: str,
+        root_folders: Mapping[str, str] | None = None,
+        strict: bool = False,
     ) -> None:
         self.prefix = os.path.abspath(prefix)
         self.cache = os.path.abspath(cache)
         self.root_folders = dict(root_folders or {})
+        self.strict = strict
+
+    def plan(
+        self, name: str, parameters: Parameters | None = None
+    ) -> tuple[Experiment, Plan, Judge]:
+        """Plan an experiment without running anything.
+
+        Parameters
+        ----------
+        name : str
+            The experiment.
+        parameters : dict, optional
+            Values that replace those of the experiment, by (block, parameter).
+
+        Returns
+        -------
+        tuple
+            The experiment, the plan, and who decides which of its blocks have to run.
+
+        Raises
+        ------
+        RuntimeError
+            If the experiment is not valid, or a parameter is not accepted.
+        """
+        experiment = Experiment(self.prefix, name)
+        if experiment.valid:
+            set_parameters(experiment, parameters or {})
+        plan = make_plan(experiment)
+        records = make_records(self.cache, experiment, plan)
+        history = History(self.cache, plan.experiment)
+        return experiment, plan, Judge(self.cache, self.prefix, records, history, self.strict)
+
+    def decide(
+        self,
+        name: str,
+        force: Collection[str] = (),
+        parameters: Parameters | None = None,
+    ) -> dict[str, Decision]:
+        """Tell for each block of an experiment whether it has to run, and why; runs nothing."""
+        _, plan, judge = self.plan(name, parameters)
+        return judge.decide_all(plan, check_forced(plan, force))
 
     def run(
         self,
         name: str,
-        force: bool = False,
+        *,
+        jobs: int = 1,
+        force: Collection[str] = (),
+        first: str | None = None,
+        last: str | None = None,
+        parameters: Parameters | None = None,
         engine: Engine | None = None,
+        keep_going: bool = False,
+        limits: Limits | None = None,
         on_event: Callable[[Event], None] = lambda event: None,
     ) -> Run:
         """Run an experiment, taking from the cache what is there.
@@ -119,94 +111,160 @@ class Runner:
         ----------
         name : str
             The experiment.
-        force : bool
-            Whether to run every block again.
+        jobs : int
+            How many blocks, or ranges of split blocks, run at a time.
+        force : collection of str
+            Blocks to be run whatever the cache holds; ``*`` means all.
+        first, last : str, optional
+            Run only what depends on the one, and only what the other depends on.
+        parameters : dict, optional
+            Values that replace those of the experiment, by (block, parameter).
         engine : Engine, optional
             Where blocks run; by default in processes on this machine.
+        keep_going : bool
+            Whether blocks that do not depend on a failed one are still run.
+        limits : Limits, optional
+            What each block may use.
         on_event : callable, optional
-            Told about each step.
+            Told about each step, from several threads but never from two at a time.
 
         Raises
         ------
         RuntimeError
-            If the experiment is not valid.
-        BlockFailed
-            If a block fails; the outputs of earlier ones stay in the cache.
+            If the experiment is not valid, or a block or parameter does not exist.
+        IndexingFailed
+            If a database cannot be indexed.
+        RunFailed
+            If a block fails; what was computed stays in the cache.
+        KeyboardInterrupt
+            After everything has been ended.
         """
-        experiment = Experiment(self.prefix, name)
-        plan = make_plan(experiment)
-        run = Run(plan.experiment)
+        on_event = _one_at_a_time(on_event)
+        experiment, plan, judge = self.plan(name, parameters)
         os.makedirs(self.cache, exist_ok=True)
-        self._index(experiment, plan, on_event)
-        for block in plan.blocks:
-            if not force and is_complete(self.cache, self.prefix, block):
-                on_event(Event(block.name, "cached"))
-                run.states[block.name] = "cached"
-                continue
-            outcome = self._compute(
-                block, experiment, engine or ProcessEngine(self.cache), on_event
-            )
-            run.states[block.name] = "done"
-            run.statistics[block.name] = outcome.statistics
+        if self._index(experiment, plan, on_event):
+            experiment, plan, judge = self.plan(name, parameters)
+        forced = check_forced(plan, force)
+        plan = select(plan, first, last)
+        workshop = Workshop(
+            experiment=experiment,
+            judge=judge,
+            engine=engine or ProcessEngine(self.cache),
+            slots=threading.Semaphore(jobs),
+            limits=limits or Limits(),
+            stop=threading.Event(),
+            kill=threading.Event(),
+            root_folders=self.root_folders,
+            on_event=on_event,
+        )
+        run = Run(plan.experiment)
+        _Conductor(workshop, plan, run, forced, keep_going).conduct()
+        if run.failures or SKIPPED in run.states.values():
+            raise RunFailed(run)
         for block in plan.blocks:
             if block.is_analyzer:
-                run.results[block.name] = self._results(block, experiment)
+                analyzer = experiment.algorithms[block.configuration["algorithm"]]
+                results = load_results(self.cache, self.prefix, block.paths[0], analyzer)
+                run.results[block.name] = results
         return run
 
-    def _compute(
-        self,
-        block: Block,
-        experiment: Experiment,
-        engine: Engine,
-        on_event: Callable[[Event], None],
-    ) -> Outcome:
-        on_event(Event(block.name, "running"))
-        folder = tempfile.mkdtemp(prefix="beat-")
-        try:
-            make_algorithm_folder(os.path.join(folder, "algorithm"), block, experiment)
-            if databases_of(block):
-                databases = os.path.join(folder, "databases")
-                make_provider_folder(databases, block, experiment, self.root_folders)
-            forget(self.cache, block)
-            outcome = engine.run(block, folder)
-        finally:
-            shutil.rmtree(folder, ignore_errors=True)
-        if not outcome.succeeded:
-            forget(self.cache, block)
-            on_event(Event(block.name, "failed", outcome.seconds))
-            raise BlockFailed(block.name, outcome.explanation)
-        on_event(Event(block.name, "done", outcome.seconds))
-        return outcome
-
-    def _results(self, block: Block, experiment: Experiment) -> dict[str, Result]:
-        analyzer = experiment.algorithms[block.configuration["algorithm"]]
-        return load_results(self.cache, self.prefix, block.paths[0], analyzer)
-
-    def _index(self, experiment: Experiment, plan: Plan, on_event: Callable[[Event], None]) -> None:
-        for dataset in plan.datasets:
-            if os.path.isfile(os.path.join(self.cache, dataset.path)):
-                continue
+    def _index(self, experiment: Experiment, plan: Plan, on_event: Callable[[Event], None]) -> bool:
+        """Index the datasets that are not indexed yet; tell whether there were any."""
+        missing = [
+            dataset
+            for dataset in plan.datasets
+            if not os.path.isfile(os.path.join(self.cache, dataset.path))
+        ]
+        for dataset in missing:
             on_event(Event(dataset.name, "indexing"))
-            started = time.monotonic()
+            began = time.monotonic()
             database = experiment.databases[dataset.database]
             root_folder = resolve_root_folder(database, self.root_folders)
             index_set(self.prefix, self.cache, dataset, root_folder)
-            on_event(Event(dataset.name, "indexed", time.monotonic() - started))
+            on_event(Event(dataset.name, "indexed", time.monotonic() - began))
+        return bool(missing)
 
 
-def index_set(prefix: str, cache: str, dataset: Dataset, root_folder: str) -> None:
-    """Index one set of a database, in a process of its own: its view is user code.
+class _Conductor:
+    """Starts blocks as they become ready, and takes note of how they end."""
 
-    Raises
-    ------
-    BlockFailed
-        If the view fails.
-    """
-    script = [sys.executable, "-m", "beat.backend.python.scripts.index"]
-    arguments = [f"--db_root_folder={root_folder}", prefix, cache]
-    which = [dataset.database, dataset.protocol, dataset.set]
-    ended = subprocess.run(
-        [*script, *arguments, *which], stdin=subprocess.DEVNULL, capture_output=True, text=True
-    )
-    if ended.returncode != 0:
-        raise BlockFailed(dataset.name, (ended.stderr or ended.stdout).strip())
+    def __init__(
+        self,
+        workshop: Workshop,
+        plan: Plan,
+        run: Run,
+        forced: Collection[str],
+        keep_going: bool,
+    ) -> None:
+        self.workshop = workshop
+        self.run = run
+        self.forced = forced
+        self.blocks = {block.name: block for block in plan.blocks}
+        dependencies = {
+            block.name: block.dependencies & self.blocks.keys() for block in plan.blocks
+        }
+        self.schedule = Schedule(dependencies, keep_going)
+        self.ended: queue.SimpleQueue[tuple[Block, Outcome | None]] = queue.SimpleQueue()
+
+    def conduct(self) -> None:
+        """Bring every block to its end."""
+        with ThreadPoolExecutor(max(1, len(self.blocks)), "block") as pool:
+            futures = []
+            try:
+                while not self.schedule.over:
+                    for name in self.schedule.ready():
+                        self.schedule.start(name)
+                        futures.append(pool.submit(self._do, self.blocks[name]))
+                    self._take(*self.ended.get())
+            except KeyboardInterrupt:
+                self._end_all()
+                raise
+            finally:
+                self.workshop.stop.set()
+        for future in futures:
+            future.result()
+        self.run.states.update(self.schedule.states)
+
+    def _do(self, block: Block) -> None:
+        outcome: Outcome | None = Outcome(1, system_error="it was not run")
+        try:
+            decision = self.workshop.judge.decide(block, self.forced)
+            outcome = self.workshop.do(block, decision)
+        finally:
+            self.ended.put((block, outcome))
+
+    def _take(self, block: Block, outcome: Outcome | None) -> None:
+        tell = self.workshop.on_event
+        if outcome is None:
+            self.schedule.finish(block.name, cached=True)
+            tell(Event(block.name, "cached"))
+            return
+        self.run.statistics[block.name] = statistics(outcome)
+        if outcome.succeeded:
+            self.schedule.finish(block.name)
+            tell(Event(block.name, "done", outcome.usage.seconds))
+            return
+        self.schedule.fail(block.name)
+        algorithm = block.configuration["algorithm"]
+        self.run.failures.append(Failure(block.name, algorithm, outcome))
+        tell(Event(block.name, "failed", outcome.usage.seconds))
+
+    def _end_all(self) -> None:
+        """End what is running: gently, and at once if asked again."""
+        self.workshop.stop.set()
+        self.schedule.stop()
+        try:
+            while not self.schedule.over:
+                self._take(*self.ended.get())
+        except KeyboardInterrupt:
+            self.workshop.kill.set()
+
+
+def _one_at_a_time(on_event: Callable[[Event], None]) -> Callable[[Event], None]:
+    lock = threading.Lock()
+
+    def tell(event: Event) -> None:
+        with lock:
+            on_event(event)
+
+    return tell

@@ -1,4 +1,8 @@
 """Engines start blocks somewhere and know nothing else."""
 
-from .processes import Outcome as Outcome
+from .base import Control as Control
+from .base import Engine as Engine
+from .base import Limits as Limits
+from .base import Outcome as Outcome
+from .base import Usage as Usage
 from .processes import ProcessEngine as ProcessEngine

@@ -8,61 +8,13 @@ talk over sockets in a private folder, which nobody else can connect to.
 from __future__ import annotations
 
 import os
-import signal
-import subprocess
-import sys
-import time
-from contextlib import suppress
-from dataclasses import dataclass, field
-from types import TracebackType
-from typing import IO
 
-from ...asset import JSON
 from ...execution import MessageHandler
 from ..plan import Block
+from .base import Control, Outcome
+from .children import PATIENCE, Children
 
-#: how long a process may take to end after it was asked to, in seconds
-PATIENCE = 5.0
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """How a block ended.
-
-    Attributes
-    ----------
-    status : int
-        The exit status of the algorithm's process; negative: the number of a signal.
-    user_error, system_error : str
-        What it reported.
-    statistics : dict
-        What was read and written.
-    log : str
-        The last lines that the processes printed.
-    seconds : float
-        How long it took.
-    """
-
-    status: int
-    user_error: str = ""
-    system_error: str = ""
-    statistics: JSON = field(default_factory=dict)
-    log: str = ""
-    seconds: float = 0.0
-
-    @property
-    def succeeded(self) -> bool:
-        """Whether the block is done."""
-        return self.status == 0 and not self.user_error and not self.system_error
-
-    @property
-    def explanation(self) -> str:
-        """What went wrong, in the words of the one who knows most about it."""
-        if self.user_error or self.system_error:
-            return self.user_error or self.system_error
-        if self.status < 0:
-            return f"the process was ended by {signal.Signals(-self.status).name}\n{self.log}"
-        return f"the process ended with status {self.status}\n{self.log}"
+PROGRESS = "progress"
 
 
 class ProcessEngine:
@@ -72,122 +24,72 @@ class ProcessEngine:
     ----------
     cache : str
         The cache folder.
+    debug : bool
+        Whether the processes log what happens in detail.
     """
 
-    def __init__(self, cache: str) -> None:
+    def __init__(self, cache: str, debug: bool = False) -> None:
         self.cache = os.path.abspath(cache)
+        self._options = ["--debug"] if debug else []
 
-    def run(self, block: Block, folder: str) -> Outcome:
-        """Run a block and wait for it.
+    def run(self, block: Block, folder: str, control: Control) -> Outcome:
+        """Run a block in its private folder and wait for it."""
+        with Children(folder) as children:
+            return self._run(block, folder, children, control)
 
-        Parameters
-        ----------
-        block : Block
-            What to run.
-        folder : str
-            A private folder with the working folders ``algorithm`` and, if any database is read,
-            ``databases`` in it.
-        """
-        with _Processes(folder) as processes:
-            return self._run(block, folder, processes)
-
-    def _run(self, block: Block, folder: str, processes: _Processes) -> Outcome:
-        started = time.monotonic()
+    def _run(self, block: Block, folder: str, children: Children, control: Control) -> Outcome:
         work = os.path.join(folder, "algorithm")
-        arguments = [f"--cache={self.cache}"]
+        progress = os.path.join(folder, PROGRESS)
+        arguments = [*self._options, f"--cache={self.cache}"]
         if block.evaluator is not None:
-            provider = self._provide(processes, block, folder, "loop")
-            evaluator = processes.address("loop")
-            processes.start("loop_execute", evaluator, work, self.cache, *provider)
-            arguments.append(f"--loop={evaluator}")
-        provider = self._provide(processes, block, folder)
-        driver = MessageHandler(processes.address("driver"))
+            provider = self._provide(children, block, folder, "loop")
+            address = _address(folder, "evaluator")
+            children.start("loop_execute", *self._options, address, work, self.cache, *provider)
+            arguments.append(f"--loop={address}")
+        provider = self._provide(children, block, folder)
+        driver = MessageHandler(_address(folder, "driver"))
         driver.start()
         try:
-            execute = processes.start("execute", *arguments, driver.address, work, *provider)
-            status = execute.wait()
-            if status == 0:
-                driver.join(PATIENCE)
+            execute = children.start("execute", *arguments, driver.address, work, *provider)
+            execute.limit_memory(control.limits.megabytes)
+            ended_for = children.wait_for(
+                execute, control, lambda: control.on_progress(read_progress(progress))
+            )
+            driver.join(PATIENCE if execute.status == 0 else 0.5)
         finally:
             driver.kill()
-            driver.join()
             driver.destroy()
         return Outcome(
-            status,
-            driver.user_error,
-            driver.system_error,
-            driver.statistics,
-            processes.log(),
-            time.monotonic() - started,
+            status=execute.status or 0,
+            user_error=driver.user_error,
+            system_error=driver.system_error,
+            ended_for=ended_for,
+            data=driver.statistics,
+            usage=execute.usage,
+            index=read_progress(progress),
+            log=children.log(),
         )
 
-    def _provide(
-        self, processes: _Processes, block: Block, folder: str, *section: str
-    ) -> list[str]:
+    def _provide(self, children: Children, block: Block, folder: str, *section: str) -> list[str]:
         """Start the provider of one side, if it reads any database; return its address."""
         side = block.evaluator if section else block.configuration
         assert side is not None
         if not any("database" in item for item in side["inputs"].values()):
             return []
-        address = processes.address("-".join(["databases", *section]))
+        address = _address(folder, "-".join(["databases", *section]))
         work = os.path.join(folder, "databases")
-        processes.start("databases_provider", address, work, self.cache, *section)
+        children.start("databases_provider", *self._options, address, work, self.cache, *section)
         return [address]
 
 
-class _Processes:
-    """The processes of one block; all of them, and what they started, end with it."""
+def _address(folder: str, name: str) -> str:
+    return "ipc://" + os.path.join(folder, f"{name}.socket")
 
-    def __init__(self, folder: str) -> None:
-        self.folder = folder
-        self.running: list[subprocess.Popen[bytes]] = []
-        self.logs: list[IO[bytes]] = []
 
-    def address(self, name: str) -> str:
-        """Return the address of a socket in the private folder."""
-        return "ipc://" + os.path.join(self.folder, name)
-
-    def start(self, script: str, *arguments: str) -> subprocess.Popen[bytes]:
-        """Start one of the container entry points."""
-        log = open(os.path.join(self.folder, f"{script}-{len(self.logs)}.log"), "w+b")  # noqa: SIM115
-        self.logs.append(log)
-        process = subprocess.Popen(
-            [sys.executable, "-m", f"beat.backend.python.scripts.{script}", *arguments],
-            stdin=subprocess.DEVNULL,
-            stdout=log,
-            stderr=subprocess.STDOUT,
-            start_new_session=True,
-        )
-        self.running.append(process)
-        return process
-
-    def log(self, lines: int = 20) -> str:
-        """Return the last lines that each process printed."""
-        texts = []
-        for log in self.logs:
-            log.seek(0)
-            texts += log.read().decode("utf-8", "replace").splitlines()[-lines:]
-        return "\n".join(texts)
-
-    def __enter__(self) -> _Processes:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        for ask in (signal.SIGTERM, signal.SIGKILL):
-            self._signal_all(ask)
-            deadline = time.monotonic() + PATIENCE
-            for process in self.running:
-                with suppress(subprocess.TimeoutExpired):  # then asked again, more firmly
-                    process.wait(max(0.0, deadline - time.monotonic()))
-        for log in self.logs:
-            log.close()
-
-    def _signal_all(self, number: int) -> None:
-        for process in self.running:
-            with suppress(ProcessLookupError):
-                os.killpg(process.pid, number)
+def read_progress(path: str) -> int:
+    """Return the last data index a block has noted; -1 before the first."""
+    try:
+        with open(path, encoding="ascii") as f:
+            return int(f.read() or -1)
+    except (OSError, ValueError):
+        return -1

@@ -1,0 +1,151 @@
+"""Records of everything that went into an output, and what changed since an earlier one.
+
+The hash in the name of a cache file covers algorithm, parameters, environment and inputs, and has
+to stay as it is. Libraries, dataformats, the contents of databases and the other side of a loop do
+not enter it. So a record stands in a tree of its own, ``.beat/records`` under the cache, for every
+output made here: an output whose record differs from what it would be made of now is stale.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from typing import Any
+
+import simplejson
+
+from ..algorithm import Algorithm
+from ..asset import JSON
+from ..database import Database
+from ..experiment import Experiment
+from ..hash import hash as hash_text
+from ..hash import hashFileContents
+from ..publish import publish
+from .plan import Block, Plan
+
+VERSION = 1
+FOLDER = ".beat"
+
+
+def record_path(cache: str, path: str) -> str:
+    """Return where the record of an output stands."""
+    return os.path.join(cache, FOLDER, "records", path + ".json")
+
+
+def read_json(path: str) -> JSON | None:
+    """Return what a file of ours holds; None if it is not there or damaged."""
+    try:
+        with open(path, encoding="utf-8") as f:
+            content = simplejson.load(f)
+    except (OSError, ValueError):
+        return None
+    return content if isinstance(content, dict) else None
+
+
+def write_json(path: str, content: JSON) -> None:
+    """Write a file of ours, making its folder."""
+    os.makedirs(os.path.dirname(path), exist_ok=True)
+    publish(path, simplejson.dumps(content, indent=1, sort_keys=True).encode("utf-8"))
+
+
+def make_records(cache: str, experiment: Experiment, plan: Plan) -> dict[str, JSON]:
+    """Return what each block is to be made of, by its name."""
+    made: dict[str, str] = {}
+    records = {}
+    for block in plan.blocks:
+        record = _record(cache, experiment, block, made)
+        digest = hash_text(simplejson.dumps(record, sort_keys=True))
+        made.update(dict.fromkeys(block.paths, digest))
+        records[block.name] = record
+    return records
+
+
+def _record(cache: str, experiment: Experiment, block: Block, made: dict[str, str]) -> JSON:
+    record: JSON = {"version": VERSION, "channel": block.configuration["channel"]}
+    for prefix, side in zip(("", "evaluator "), block.sides, strict=False):
+        algorithm = experiment.algorithms[side["algorithm"]]
+        record[prefix + "algorithm"] = {str(algorithm.name): algorithm.hash()}
+        record[prefix + "parameters"] = {**_defaults(algorithm), **side["parameters"]}
+        record[prefix + "environment"] = side["environment"]
+        record[prefix + "libraries"] = {
+            name: library.hash() for name, library in _all_libraries(algorithm.libraries)
+        }
+        record[prefix + "dataformats"] = {
+            name: dataformat.hash()
+            for name, dataformat in algorithm.dataformats.items()
+            if dataformat.valid
+        }
+        record[prefix + "inputs"] = {
+            name: _input_record(cache, experiment, item, made)
+            for name, item in side["inputs"].items()
+        }
+    return record
+
+
+def _defaults(algorithm: Algorithm) -> JSON:
+    """Return the defaults of an algorithm's parameters, as plain values."""
+    declared = (algorithm.parameters or {}).items()
+    found = {name: item["default"] for name, item in declared if "default" in item}
+    return {name: getattr(value, "tolist", lambda v=value: v)() for name, value in found.items()}
+
+
+def _all_libraries(libraries: dict[str, Any]) -> Iterator[tuple[str, Any]]:
+    """Yield libraries and what they use in turn."""
+    seen: dict[str, Any] = {}
+    waiting = dict(libraries)
+    while waiting:
+        name, library = waiting.popitem()
+        if name not in seen:
+            seen[name] = library
+            waiting.update(library.libraries)
+    yield from seen.items()
+
+
+def _input_record(cache: str, experiment: Experiment, item: JSON, made: dict[str, str]) -> Any:
+    if "database" not in item:
+        return made[item["path"]]
+    database: Database = experiment.databases[item["database"]]
+    index = os.path.join(cache, item["path"])
+    return {
+        "set": f"{item['database']}/{item['protocol']}/{item['set']}/{item['output']}",
+        "database": database.hash(),
+        "index": hashFileContents(index) if os.path.isfile(index) else None,
+    }
+
+
+def differences(old: JSON, new: JSON) -> list[str]:
+    """Say in words what of ``new`` is not as in ``old``."""
+    found = []
+    for part in sorted({*old, *new}):
+        before, after = old.get(part), new.get(part)
+        if before == after:
+            continue
+        if not isinstance(before, dict) or not isinstance(after, dict):
+            found.append(f"{part} changed {before} -> {after}")
+            continue
+        found += [
+            _difference(part, name, before.get(name), after.get(name))
+            for name in sorted({*before, *after})
+            if before.get(name) != after.get(name)
+        ]
+    return found
+
+
+_PARTS = {
+    "parameters": "parameter",
+    "libraries": "library",
+    "dataformats": "dataformat",
+    "inputs": "input",
+}
+
+
+def _difference(part: str, name: str, before: Any, after: Any) -> str:
+    side, _, kind = part.rpartition(" ")
+    what = f"{side} {_PARTS.get(kind, kind)}".strip()
+    if kind == "parameters":
+        return f'{what} "{name}" changed {before} -> {after}'
+    if before is None or after is None:
+        return f"{what} `{name}' is {'new' if before is None else 'not used any more'}"
+    if kind == "environment":
+        return f"{what} {name} changed {before} -> {after}"
+    return f"{what} `{name}' changed"
