@@ -243,15 +243,23 @@ def test_nothing_is_delivered_before_the_setup(make, exc, raised):
             ask()
 
 
-def test_after_a_failed_setup_nothing_is_delivered(make, path):
+@pytest.mark.parametrize(
+    ("spoil", "error"),
+    [
+        (lambda runner, path: runner.outputs.update(out="user/no_such_format/1"), RuntimeError),
+        (lambda runner, path: setattr(runner.obj, "setup", None), TypeError),
+        (lambda runner, path: os.unlink(path), FileNotFoundError),
+    ],
+)
+def test_after_a_failed_setup_nothing_is_delivered(make, path, spoil, error):
     runner = make("simple/1", "numbers", "ten")
     runner.setup(path)
-    with pytest.raises(FileNotFoundError):
-        runner.setup(path + "x")
-    assert runner.ready, "an index that is not there leaves all as it was"
-    runner.obj.setup = None
-    with pytest.raises(TypeError):
+    assert runner.ready
+    spoil(runner, path)
+    with pytest.raises(error):
         runner.setup(path)
+    assert not runner.ready
+    assert runner.data_sources == {}
     with pytest.raises(RuntimeError, match="not set up"):
         runner.get("out", 0)
 

@@ -131,9 +131,13 @@ class Runner:
         self.root_folder = root_folder
         self.exc = exc
         self.obj = loader.run(module, self.name, exc)
-        self.data_sources: dict[str, DatabaseOutputDataSource] = {}
-        self.start_index: int | None = None
+        self._forget()
+
+    def _forget(self) -> None:
         self.ready = False
+        self.start_index: int | None = None
+        self.data_sources: dict[str, DatabaseOutputDataSource] = {}
+        self._objs: Sequence[Any] | None = None
 
     def index(self, filename: str) -> None:
         """Write what the view provides to an index file, one JSON object per entry.
@@ -183,8 +187,8 @@ class Runner:
         Exception
             What the user's code raises.
         """
+        self._forget()
         entries = self._checked(viewindex.read_index, filename)
-        self.ready = False
         loader.run(
             self.obj,
             "setup",
@@ -196,11 +200,11 @@ class Runner:
             end_index=end_index,
         )
         self._keep(entries, start_index or 0, end_index)
-        self.ready = True
         self.data_sources = {
             output: self._source(output, name, start_index, end_index, pack)
             for output, name in self.outputs.items()
         }
+        self.ready = True
 
     def _keep(self, entries: Sequence[Any], start: int, end: int | None) -> None:
         """Take the entries of the range from the view, if that has any.
@@ -219,11 +223,12 @@ class Runner:
         self, output: str, format_name: str, start: int | None, end: int | None, pack: bool
     ) -> DatabaseOutputDataSource:
         field = self.get_output_mapping(output)
-        if len(self._objs) and not hasattr(self._objs[0], field):
-            raise self._failure(
-                f"output `{output}' belongs to the field `{field}', but an entry is "
-                f"{str(self._objs[0])[:200]}: `output_member_map' says what belongs together"
-            )
+        for entry in self.objects()[:1]:
+            if not hasattr(entry, field):
+                raise self._failure(
+                    f"output `{output}' belongs to the field `{field}', but an entry is "
+                    f"{str(entry)[:200]}: `output_member_map' says what belongs together"
+                )
         source = DatabaseOutputDataSource()
         source.setup(self, output, format_name, self.prefix, start, end, pack)
         return source
@@ -245,7 +250,8 @@ class Runner:
         Exception
             What the user's code raises.
         """
-        self._must_be_ready()
+        if not self.ready:
+            raise self._failure("is not set up")
         return loader.run(self.obj, "get", self.exc, output, index + self._offset)
 
     def get_output_mapping(self, output: str) -> str:
@@ -258,12 +264,9 @@ class Runner:
 
     def objects(self) -> Sequence[Any]:
         """Return the entries of the range; `RuntimeError` before `setup`."""
-        self._must_be_ready()
-        return self._objs
-
-    def _must_be_ready(self) -> None:
-        if not self.ready:
+        if self._objs is None:
             raise self._failure("is not set up")
+        return self._objs
 
     def _checked(self, function: Callable[..., Any], *args: Any) -> Any:
         """Call what raises `RuntimeError` for an index that cannot be."""
