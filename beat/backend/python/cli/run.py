@@ -11,7 +11,20 @@ from typing import Any
 import click
 import simplejson
 
-from ..runner import Decision, Event, IndexingFailed, Limits, Result, Run, RunFailed, Runner
+from ..runner import (
+    DebugEngine,
+    Decision,
+    Engine,
+    Event,
+    IndexingFailed,
+    InlineEngine,
+    Limits,
+    ProcessEngine,
+    Result,
+    Run,
+    RunFailed,
+    Runner,
+)
 from .main import Folders, check_prefix, root_folder_option
 
 INTERRUPTED = 130
@@ -60,6 +73,15 @@ def parse_parameters(
 @click.option("--keep-going", is_flag=True, help="Run what does not depend on a failed block.")
 @click.option("--timeout", type=float, metavar="S", help="Seconds that a block may take.")
 @click.option("--memory", type=int, metavar="MB", help="Megabytes that a block may use.")
+@click.option(
+    "--engine",
+    "engine_name",
+    type=click.Choice(["processes", "inline"]),
+    default="processes",
+    show_default=True,
+    help="Where blocks run.",
+)
+@click.option("--debug", "debugged", metavar="BLOCK", help="Run this block under pdb, then stop.")
 @click.option("--strict-cache", is_flag=True, help="Do not trust outputs without a record.")
 @click.option("--json", "as_json", is_flag=True, help="Print the results as JSON.")
 @root_folder_option
@@ -76,6 +98,8 @@ def run(
     keep_going: bool,
     timeout: float | None,
     memory: int | None,
+    engine_name: str,
+    debugged: str | None,
     strict_cache: bool,
     as_json: bool,
     root_folders: dict[str, str],
@@ -88,6 +112,9 @@ def run(
     """
     check_prefix(folders)
     runner = Runner(folders.prefix, folders.cache, root_folders, strict_cache)
+    engine = _engine(engine_name, folders.cache, debugged)
+    if debugged is not None:
+        force, last = (*force, debugged), debugged
     done: list[Any] = []
     for name in experiments:
         try:
@@ -104,6 +131,7 @@ def run(
                     first=first,
                     last=last,
                     parameters=parameters,
+                    engine=engine,
                     keep_going=keep_going,
                     limits=Limits(timeout, memory),
                     on_event=progress_printer(),
@@ -112,6 +140,9 @@ def run(
                 show = format_results(result)
         except RunFailed as error:
             click.echo(f"{error}\n\nto go on from here:\n  {_this_command()}", err=True)
+            for failure in error.run.failures:
+                command = _this_command("--debug", failure.name)
+                click.echo(f"to debug `{failure.name}':\n  {command}", err=True)
             sys.exit(1)
         except (IndexingFailed, RuntimeError) as error:
             raise click.ClickException(str(error)) from error
@@ -124,10 +155,16 @@ def run(
         click.echo(simplejson.dumps(done, indent=4))
 
 
-def _this_command() -> str:
+def _engine(name: str, cache: str, debugged: str | None) -> Engine:
+    engine = InlineEngine(cache) if name == "inline" else ProcessEngine(cache)
+    return engine if debugged is None else DebugEngine(debugged, cache, engine)
+
+
+def _this_command(*more: str) -> str:
     """Return the command line to run again, without what forces blocks to run."""
-    words = [os.path.basename(sys.argv[0]), *sys.argv[1:]]
-    return shlex.join(word for word in words if not word.startswith("--force"))
+    program = os.path.basename(sys.argv[0])
+    kept = [word for word in sys.argv[1:] if not word.startswith("--force")]
+    return shlex.join([program, *kept, *more])
 
 
 def progress_printer() -> Callable[[Event], None]:

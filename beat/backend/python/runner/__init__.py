@@ -1,6 +1,9 @@
 """Runs experiments: from the declaration to a plan of blocks, and from the plan to results."""
 
 from .decide import Decision as Decision
+from .engines import DebugEngine as DebugEngine
+from .engines import Engine as Engine
+from .engines import InlineEngine as InlineEngine
 from .engines import Limits as Limits
 from .engines import Outcome as Outcome
 from .engines import ProcessEngine as ProcessEngine
