@@ -13,6 +13,11 @@ import click
 COMMANDS = {
     "run": ("run:run", "Run experiments."),
     "db": ("db:db", "Work with databases."),
+    "status": ("status:status", "Tell what of an experiment is in the cache."),
+    "logs": ("status:logs", "Print what an experiment's blocks said."),
+    "cache": ("cache:cache", "Look at, check and tidy what was computed."),
+    "doctor": ("doctor:doctor", "Check that this machine has what experiments need."),
+    "completion": ("doctor:completion", "Print what makes a shell complete words."),
 }
 
 

@@ -1,0 +1,143 @@
+"""``beat cache``: look at, check and tidy what was computed."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from typing import TextIO
+
+import click
+import simplejson
+
+from ..runner import Runner
+from ..runner import outputs as cached
+from ..utils import NumpyJSONEncoder
+from .main import Folders, check_prefix
+
+
+@click.group()
+def cache() -> None:
+    """Look at, check and tidy what was computed."""
+
+
+@cache.command()
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@click.pass_obj
+def ls(folders: Folders, as_json: bool) -> None:
+    """List the outputs in the cache: size, algorithm, path."""
+    found = list(cached.list_outputs(folders.cache))
+    if as_json:
+        rows = [{"path": o.path, "size": o.size, "algorithm": o.algorithm} for o in found]
+        click.echo(simplejson.dumps(rows, indent=4))
+        return
+    for output in found:
+        click.echo(f"{output.size:>12}  {output.algorithm:<40}  {output.path}")
+
+
+@cache.command()
+@click.pass_obj
+def verify(folders: Folders) -> None:
+    """Check every output against its checksums; the exit status is 1 if any is damaged."""
+    check_prefix(folders)
+    damaged = total = 0
+    for output in cached.list_outputs(folders.cache):
+        total += 1
+        problem = cached.verify(folders.cache, folders.prefix, output)
+        if problem:
+            damaged += 1
+            click.echo(f"{output.path}: {problem}")
+    click.echo(f"{total} outputs, {damaged} damaged")
+    if damaged:
+        raise SystemExit(1)
+
+
+@cache.command()
+@click.option("--unused", is_flag=True, help="Also remove what no experiment of the prefix makes.")
+@click.option("-n", "--dry-run", is_flag=True, help="Only tell.")
+@click.pass_obj
+def gc(folders: Folders, unused: bool, dry_run: bool) -> None:
+    """Remove what writers that are no more have left behind.
+
+    What somebody else computed, and has no record here, is never removed.
+    """
+    check_prefix(folders)
+    for name in cached.leftovers(folders.cache):
+        click.echo(name)
+        if not dry_run:
+            os.unlink(name)
+    if not unused:
+        return
+    for output in cached.unused(folders.cache, set(_wanted(folders))):
+        click.echo(output.path)
+        if not dry_run:
+            cached.remove(folders.cache, output)
+
+
+def _wanted(folders: Folders) -> Iterator[str]:
+    """Yield where the cache keeps what the valid experiments of the prefix make."""
+    runner = Runner(folders.prefix, folders.cache)
+    root = os.path.join(folders.prefix, "experiments")
+    for folder, _, names in os.walk(root):
+        for name in sorted(names):
+            if name.endswith(".json"):
+                path = os.path.relpath(os.path.join(folder, name), root)
+                yield from _paths(runner, path.removesuffix(".json"))
+
+
+def _paths(runner: Runner, experiment: str) -> list[str]:
+    try:
+        plan = runner.plan("/".join(experiment.split("/")[-5:]))[1]
+    except RuntimeError as error:
+        raise click.ClickException(f"cannot tell what is used: {error}") from error
+    return [path for block in plan.blocks for path in block.paths]
+
+
+@cache.command()
+@click.argument("experiment")
+@click.argument("blocks", metavar="[BLOCK]...", nargs=-1)
+@click.pass_obj
+def rm(folders: Folders, experiment: str, blocks: tuple[str, ...]) -> None:
+    """Remove what an experiment, or some of its blocks, made."""
+    check_prefix(folders)
+    wanted = _chosen(folders, experiment, blocks)
+    for output in cached.list_outputs(folders.cache):
+        if output.path in wanted:
+            click.echo(output.path)
+            cached.remove(folders.cache, output)
+
+
+@cache.command()
+@click.argument("experiment")
+@click.argument("block")
+@click.argument("file", type=click.File("w"))
+@click.pass_obj
+def export(folders: Folders, experiment: str, block: str, file: TextIO) -> None:
+    """Write what a block made to a file (`-`: print it), one JSON object per unit of data."""
+    check_prefix(folders)
+    for path, output in _chosen(folders, experiment, (block,)).items():
+        try:
+            for unit in cached.units(folders.cache, folders.prefix, path):
+                line = {"output": output, **unit}
+                file.write(simplejson.dumps(line, cls=NumpyJSONEncoder, ignore_nan=True) + "\n")
+        except (RuntimeError, OSError) as error:
+            raise click.ClickException(str(error)) from error
+
+
+def _chosen(folders: Folders, experiment: str, blocks: tuple[str, ...]) -> dict[str, str]:
+    """Return the names of outputs of blocks (by default, of all) by path."""
+    from ..runner.cache import outputs_of
+
+    try:
+        plan = Runner(folders.prefix, folders.cache).plan(experiment)[1]
+    except RuntimeError as error:
+        raise click.ClickException(str(error)) from error
+    known = {block.name: block for block in plan.blocks}
+    for name in blocks:
+        if name not in known:
+            raise click.ClickException(f"no block `{name}' (there is {', '.join(known)})")
+    return {
+        path: f"{name}.{output}"
+        for name in blocks or known
+        for side in known[name].sides
+        for output, path in outputs_of(side).items()
+    }
