@@ -1,0 +1,271 @@
+"""Cache files: their names, their checksums, and where in them the units are.
+
+For an output path ``P`` and a range of indices there are four files: ``P.<start>.<end>.data``,
+``P.<start>.<end>.index`` and, for each, a ``.checksum`` with the SHA-256 of its content. The
+``.index`` is the last to get its name: an output without it is not complete.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+import time
+from array import array
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from .indices import Intervals
+
+DATA = "data"
+INDEX = "index"
+CHECKSUM = ".checksum"
+ENCODINGS = ("binary", "json")
+
+SCAN_BYTES = 1 << 16
+LONGEST_HEADER = 80  # "start end size" with three numbers of 64 bits
+
+# A file that was written this short a while before it was verified may be written again without
+# any change to its time stamps; it counts as verified only later.
+STAMP_SECONDS = 0.1
+_VERIFIED_MOST = 10_000
+_verified: dict[str, tuple[int | str, ...]] = {}
+
+
+@dataclass(frozen=True, slots=True)
+class RangeFiles:
+    """The files of one range of an output."""
+
+    start: int
+    end: int
+    stem: str
+
+    @property
+    def data(self) -> str:
+        """The path of the file with the units."""
+        return f"{self.stem}.{DATA}"
+
+    @property
+    def index(self) -> str:
+        """The path of the file with the units' intervals."""
+        return f"{self.stem}.{INDEX}"
+
+
+@dataclass(slots=True)
+class UnitTable:
+    """What a ``.data`` file says of itself: its encoding and format, and where its units are."""
+
+    encoding: str
+    format_name: str
+    units: Intervals = field(default_factory=Intervals)
+    offsets: array[int] = field(default_factory=lambda: array("q"))
+    sizes: array[int] = field(default_factory=lambda: array("q"))
+
+
+def range_files(filename: str, start_index: int, end_index: int) -> RangeFiles:
+    """Return the names for a range of an output; ``filename`` is ``P.data``, or ``P``."""
+    stem = f"{filename.removesuffix(f'.{DATA}')}.{start_index}.{end_index}"
+    return RangeFiles(start_index, end_index, stem)
+
+
+def _existing(filename: str, kinds: Sequence[str]) -> list[RangeFiles]:
+    """Return the ranges for which there is a file of one of the kinds, by their starts."""
+    path = filename.removesuffix(f".{DATA}")
+    folder, name = os.path.split(path)
+    pattern = re.compile(rf"{re.escape(name)}\.([0-9]+)\.([0-9]+)\.(?:{'|'.join(kinds)})")
+    try:
+        entries = os.listdir(folder or ".")
+    except (FileNotFoundError, NotADirectoryError):
+        return []
+    matches = filter(None, map(pattern.fullmatch, entries))
+    ranges = {(int(match[1]), int(match[2])) for match in matches}
+    ordered = sorted(ranges, key=lambda limits: (limits[0], -limits[1]))
+    return [range_files(path, start, end) for start, end in ordered]
+
+
+def getAllFilenames(
+    filename: str, start_index: int | None = None, end_index: int | None = None
+) -> tuple[list[str], list[str], list[str], list[str]]:
+    """Return the existing cache files of an output.
+
+    Parameters
+    ----------
+    filename : str
+        ``P.data`` for the output path ``P``.
+    start_index, end_index : int, optional
+        Only files whose range overlaps this one are returned.
+
+    Returns
+    -------
+    tuple of four lists of str
+        The data files, the index files, the checksums of the former and of the latter, each
+        sorted by the start of the range.
+    """
+    suffixes = (DATA, INDEX, DATA + CHECKSUM, INDEX + CHECKSUM)
+    first = 0 if start_index is None else start_index
+    found: list[list[str]] = []
+    for suffix in suffixes:
+        files = _existing(filename, [re.escape(suffix)])
+        found.append(
+            [
+                f"{file.stem}.{suffix}"
+                for file in files
+                if file.end >= first and (end_index is None or file.start <= end_index)
+            ]
+        )
+    return found[0], found[1], found[2], found[3]
+
+
+def covering_files(
+    filename: str,
+    kinds: Sequence[str],
+    start_index: int | None = None,
+    end_index: int | None = None,
+) -> list[RangeFiles]:
+    """Return the files to read for a range, in order.
+
+    A file whose range lies within that of another one is left out: an output that was written
+    in one piece and in parts is there twice. Where the range begins or ends between two files,
+    both are returned: the units of a file may go beyond its name, else there is a gap to see.
+
+    Raises
+    ------
+    OSError
+        If a file of one of the kinds is missing beside the others.
+    """
+    files: list[RangeFiles] = []
+    for file in _existing(filename, kinds):
+        if not files or file.end > files[-1].end:
+            files.append(file)
+    first, last = 0, len(files) - 1
+    if start_index is not None:
+        while first < last and files[first].end < start_index:
+            first += 1
+        first -= first > 0 and files[first].start > start_index
+    if end_index is not None:
+        while last > first and files[last].start > end_index:
+            last -= 1
+        last += last < len(files) - 1 and files[last].end < end_index
+    chosen = files[first : last + 1]
+    for file in chosen:
+        for kind in kinds:
+            if not os.path.exists(f"{file.stem}.{kind}"):
+                raise OSError(f"incomplete cache files: `{file.stem}.{kind}' is missing")
+    return chosen
+
+
+def verify_file(path: str) -> None:
+    """Compare a file with its checksum, once for as long as the file does not change.
+
+    Raises
+    ------
+    OSError
+        If one of the two is missing, or if they do not fit.
+    """
+    try:
+        with open(path + CHECKSUM, encoding="ascii", errors="replace") as f:
+            expected = f.read(100).strip().lower()
+    except FileNotFoundError:
+        raise OSError(f"checksum file missing: `{path}{CHECKSUM}'") from None
+    with open(path, "rb") as data:
+        status = os.fstat(data.fileno())
+        identity = (
+            status.st_dev,
+            status.st_ino,
+            status.st_size,
+            status.st_mtime_ns,
+            status.st_ctime_ns,
+            expected,
+        )
+        if _verified.get(path) == identity:
+            return
+        digest = hashlib.file_digest(data, "sha256").hexdigest()
+    if digest != expected:
+        raise OSError(f"wrong checksum: `{path}' has {digest}, its file says {expected[:80]!r}")
+    if time.time() - status.st_mtime > STAMP_SECONDS:
+        if len(_verified) >= _VERIFIED_MOST:
+            _verified.clear()
+        _verified[path] = identity
+
+
+def append_units(units: Intervals, more: Intervals, path: str) -> None:
+    """Append the units of the next file of an output.
+
+    Raises
+    ------
+    OSError
+        If they do not begin where the last file's units ended.
+    """
+    if len(units) and len(more) and more.starts[0] != units.ends[-1] + 1:
+        what = "gap" if more.starts[0] > units.ends[-1] else "overlap"
+        raise OSError(
+            f"{what} between cache files: `{path}' starts with index {more.starts[0]}, "
+            f"expected {units.ends[-1] + 1}"
+        )
+    units.starts.extend(more.starts)
+    units.ends.extend(more.ends)
+
+
+def read_index(path: str) -> Intervals:
+    """Read the intervals in an ``.index`` file.
+
+    Raises
+    ------
+    OSError
+        If it cannot be read, if it holds anything else, or no unit at all.
+    """
+    with open(path, "rb") as f:
+        lines = f.read().splitlines()
+    try:
+        pairs = [(int(start), int(end)) for start, end in map(bytes.split, lines)]
+    except ValueError:
+        pairs = []
+    if not pairs:
+        raise OSError(f"damaged index: `{path}' must have a line `start end' for each unit")
+    return Intervals.of(pairs)
+
+
+def scan_data(path: str) -> UnitTable:
+    """Find the units in a ``.data`` file, reading little more than the lines before them.
+
+    Raises
+    ------
+    OSError
+        If the file cannot be read or is damaged.
+    """
+    with open(path, "rb", buffering=0) as f:
+        head = os.pread(f.fileno(), SCAN_BYTES, 0)
+        encoding, _, rest = head.partition(b"\n")
+        name, newline, _ = rest.partition(b"\n")
+        if not newline or encoding.decode("ascii", "replace") not in ENCODINGS:
+            raise OSError(f"damaged data: `{path}' must begin with encoding and format")
+        table = UnitTable(encoding.decode("ascii"), name.decode("utf-8", "replace"))
+        _scan_units(f.fileno(), path, table, len(encoding) + len(name) + 2)
+    return table
+
+
+def _scan_units(descriptor: int, path: str, table: UnitTable, position: int) -> None:
+    file_size = os.fstat(descriptor).st_size
+    starts, ends = table.units.starts, table.units.ends
+    offsets, sizes = table.offsets, table.sizes
+    chunk, base = b"", position
+    while position < file_size:
+        line_end = chunk.find(b"\n", position - base)
+        if line_end < 0:
+            chunk, base = os.pread(descriptor, SCAN_BYTES, position), position
+            line_end = chunk.find(b"\n", 0, LONGEST_HEADER)
+        try:
+            start, end, size = map(int, chunk[position - base : max(line_end, 0)].split())
+        except ValueError:
+            start, end, size = 0, -1, 0
+        offset = base + line_end + 1
+        if start < 0 or start > end or size < 1 or offset + size > file_size:
+            raise OSError(
+                f"damaged data: `{path}', byte {position}: expected `start end size' "
+                f"and a unit of that size, got {chunk[position - base :][:40]!r}"
+            )
+        starts.append(start)
+        ends.append(end)
+        offsets.append(offset)
+        sizes.append(size)
+        position = offset + size

@@ -1,0 +1,265 @@
+"""Data units read from cache files."""
+
+from __future__ import annotations
+
+import json
+from array import array
+from collections.abc import Iterator, Sequence
+from time import perf_counter
+from typing import Any, NamedTuple, overload
+
+from .cache_files import DATA, INDEX, append_units, covering_files, scan_data, verify_file
+from .formats import load_format
+from .indices import Intervals
+from .source import NO_UNIT, DataSource, Unit
+from .unit_file import LARGE_BYTES, UnitFile
+
+MOST_OPEN_FILES = 8
+
+# Open files, and what is found again through the name of the format
+_NOT_PICKLED = (
+    "_open_files",
+    "current_file",
+    "current_file_index",
+    "_read",
+    "dataformat",
+    "_codec",
+    "_decode",
+)
+
+
+class FileInfos(NamedTuple):
+    """Where a unit is.
+
+    Attributes
+    ----------
+    file_index : int
+        The number of the file among those of the source.
+    start_index, end_index : int
+        The interval of indices that it covers.
+    offset, size : int
+        Its place in the file, in bytes; the newline at its end is counted.
+    """
+
+    file_index: int
+    start_index: int
+    end_index: int
+    offset: int
+    size: int
+
+
+_new_infos = tuple.__new__  # for each unit read: the constructor takes three times as long
+
+
+class _FileUnits(Sequence[FileInfos]):
+    """The places of units, in 40 bytes each."""
+
+    __slots__ = ("files", "intervals", "offsets", "sizes")
+
+    def __init__(
+        self, files: array[int], intervals: Intervals, offsets: array[int], sizes: array[int]
+    ) -> None:
+        self.files = files
+        self.intervals = intervals
+        self.offsets = offsets
+        self.sizes = sizes
+
+    def __len__(self) -> int:
+        return len(self.files)
+
+    @overload
+    def __getitem__(self, index: int) -> FileInfos: ...
+
+    @overload
+    def __getitem__(self, index: slice) -> _FileUnits: ...
+
+    def __getitem__(self, index: int | slice) -> FileInfos | _FileUnits:
+        if isinstance(index, slice):
+            return _FileUnits(
+                self.files[index], self.intervals[index], self.offsets[index], self.sizes[index]
+            )
+        units = self.intervals
+        row = (
+            self.files[index],
+            units.starts[index],
+            units.ends[index],
+            self.offsets[index],
+            self.sizes[index],
+        )
+        return _new_infos(FileInfos, row)
+
+    def __iter__(self) -> Iterator[FileInfos]:
+        units = self.intervals
+        return map(FileInfos, self.files, units.starts, units.ends, self.offsets, self.sizes)
+
+
+class CachedDataSource(DataSource):
+    """The data units of an output in the cache.
+
+    Attributes
+    ----------
+    filenames : list of str
+        The data files.
+    dataformat : DataFormat
+        The format of the units.
+    current_file : object or None
+        The file read last, open; None before the first unit is read, and after `reset`.
+    current_file_index : int or None
+        Its number in ``filenames``.
+    """
+
+    dataformat: Any = None
+    unpack = True
+    current_file: UnitFile | None = None
+    current_file_index: int | None = None
+    filenames: Sequence[str] = ()
+    _encodings: Sequence[str] = ()
+    _codec: Any = None
+    _open_files: dict[int, UnitFile] = {}
+
+    def setup(
+        self,
+        filename: str,
+        prefix: str,
+        start_index: int | None = None,
+        end_index: int | None = None,
+        unpack: bool = True,
+    ) -> bool:
+        """Find the units; the files are compared with their checksums.
+
+        Parameters
+        ----------
+        filename : str
+            ``P.data`` for the output path ``P``.
+        prefix : str
+            The prefix folder, for the format.
+        start_index, end_index : int, optional
+            Units that overlap this range are delivered, their indices clipped to it.
+        unpack : bool
+            Whether data is delivered as instances of the format, else as bytes as they are
+            in the file.
+
+        Returns
+        -------
+        bool
+            False if there is no file.
+
+        Raises
+        ------
+        OSError
+            If a file is incomplete or damaged, or if there is a gap between the files.
+        RuntimeError
+            If the format is not valid.
+        """
+        self.reset()
+        self.ready = False
+        files = covering_files(filename, [DATA, INDEX], start_index, end_index)
+        if not files:
+            return False
+        self.filename = filename
+        self.prefix = prefix
+        self.unpack = unpack
+        self.filenames = [file.data for file in files]
+        for file in files:
+            verify_file(file.data)
+            verify_file(file.index)
+        units, format_name = self._scan()
+        self.infos = _in_range(units, start_index, end_index)
+        self._take_format(format_name)
+        self.ready = True
+        return True
+
+    def _scan(self) -> tuple[_FileUnits, str]:
+        tables = [*map(scan_data, self.filenames)]
+        names = {table.format_name for table in tables}
+        if len(names) > 1:
+            raise OSError(f"cache files of different formats {sorted(names)}: {self.filenames}")
+        units = _FileUnits(array("q"), Intervals(), array("q"), array("q"))
+        for number, table in enumerate(tables):
+            append_units(units.intervals, table.units, self.filenames[number])
+            units.files.extend([number] * len(table.units))
+            units.offsets.extend(table.offsets)
+            units.sizes.extend(table.sizes)
+        self._encodings = [table.encoding for table in tables]
+        return units, names.pop()
+
+    def __getitem__(self, index: int) -> Unit:
+        try:
+            number, start, end, offset, size = self.infos[index if index >= 0 else len(self)]
+        except IndexError:
+            return NO_UNIT
+        began = perf_counter()
+        if number != self.current_file_index:
+            self._open(number)
+        try:
+            data = self._read(self.current_file, offset, size - 1)
+        except ValueError as error:
+            raise ValueError(
+                f"damaged data: `{self.filenames[number]}', unit ({start}, {end}): {error}"
+            ) from error
+        self.nb_bytes_read += size
+        self.read_duration += perf_counter() - began
+        return data, start, end
+
+    def _read_packed(self, file: UnitFile, offset: int, size: int) -> Any:
+        if 0 < size < LARGE_BYTES:
+            buffer, at = file.small(offset, size)
+            return self._decode(buffer, at, at + size)
+        if size == 0:
+            return None
+        buffer, at = file.private(offset, size)
+        return self._decode(buffer, at, at + size, True)
+
+    def _read_json(self, file: UnitFile, offset: int, size: int) -> Any:
+        if size == 0:
+            return None
+        return self._codec.build(json.loads(file.read(offset, size)), "unsafe")
+
+    def _read_bytes(self, file: UnitFile, offset: int, size: int) -> bytes:
+        return file.read(offset, size)
+
+    def _open(self, number: int) -> None:
+        files = self._open_files
+        file = files.pop(number, None) or UnitFile(self.filenames[number])
+        files[number] = file  # the last used is the last
+        if len(files) > MOST_OPEN_FILES:
+            files.pop(next(iter(files))).close()
+        self.current_file, self.current_file_index = file, number
+        if not self.unpack:
+            self._read: Any = self._read_bytes
+        elif self._encodings[number] == "json":
+            self._read = self._read_json
+        else:
+            self._read = self._read_packed
+
+    def reset(self) -> None:
+        """Close all files; reading a unit opens them again."""
+        for file in self._open_files.values():
+            file.close()
+        self._open_files = {}
+        self.current_file = self.current_file_index = self._read = None
+
+    def __getstate__(self) -> dict[str, Any]:
+        state = self.__dict__.copy()
+        for name in _NOT_PICKLED:
+            state.pop(name, None)
+        if self.dataformat is not None:
+            state["format_name"] = self.dataformat.name
+        return state
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        format_name = state.pop("format_name", None)
+        self.__dict__.update(state)
+        if format_name is not None:
+            self._take_format(format_name)
+
+    def _take_format(self, name: str) -> None:
+        self.dataformat = load_format(self.prefix, name)
+        self._codec = self.dataformat.type._codec
+        self._decode = self._codec.decode
+
+
+def _in_range(units: _FileUnits, start_index: int | None, end_index: int | None) -> _FileUnits:
+    kept = units[units.intervals.overlap(start_index, end_index)]
+    kept.intervals = units.intervals.clipped(start_index, end_index)
+    return kept

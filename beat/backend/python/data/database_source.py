@@ -1,0 +1,116 @@
+"""Data units made by the view of a database."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import islice
+from operator import attrgetter, ne
+from time import perf_counter
+from typing import Any, Protocol
+
+import numpy
+
+from .formats import load_format
+from .indices import Intervals
+from .source import NO_UNIT, DataSource, Unit
+
+
+class RunningView(Protocol):
+    """What a source needs of a view that has been set up."""
+
+    def objects(self) -> Sequence[Any]:
+        """Return the entries of the view's range."""
+
+    def get(self, output: str, index: int) -> Any:
+        """Return the data of an output for an entry, counted from the start of the range."""
+
+    def get_output_mapping(self, output: str) -> str:
+        """Return the field of the entries that belongs to an output."""
+
+
+class DatabaseOutputDataSource(DataSource):
+    """The data units of one output of a database view.
+
+    Consecutive entries that are equal in the output's field form one unit. The index of an
+    entry is its place in the whole index of the view, whatever part of it the view delivers.
+    """
+
+    view: RunningView
+    output_name: str
+    dataformat: Any = None
+    pack = False
+
+    def setup(
+        self,
+        view: RunningView,
+        output_name: str,
+        dataformat_name: str,
+        prefix: str | None,
+        start_index: int | None = None,
+        end_index: int | None = None,
+        pack: bool = False,
+    ) -> bool:
+        """Find the units.
+
+        Parameters
+        ----------
+        view : views.Runner
+            The view, set up.
+        output_name, dataformat_name : str
+            The output, and its format.
+        prefix : str or None
+            The prefix folder, for the format. Without one, as in tests of views, the data is
+            delivered as the view gives it.
+        start_index, end_index : int, optional
+            Units that overlap this range are delivered, their indices clipped to it.
+        pack : bool
+            Whether the data is delivered as bytes.
+
+        Returns
+        -------
+        bool
+            True.
+
+        Raises
+        ------
+        RuntimeError
+            If the format is not valid.
+        """
+        if prefix is not None:
+            self.dataformat = load_format(prefix, dataformat_name)
+            self._codec = self.dataformat.type._codec
+        self.view = view
+        self.output_name = output_name
+        self.prefix = prefix
+        self.pack = pack
+        known_start: int | None = getattr(view, "start_index", None)
+        self._view_start = start_index or 0 if known_start is None else known_start
+        field = attrgetter(view.get_output_mapping(output_name))
+        units = _equal_runs([*map(field, view.objects())], self._view_start)
+        self.infos = units.clipped(start_index, end_index)
+        self.ready = True
+        return True
+
+    def __getitem__(self, index: int) -> Unit:
+        if not 0 <= index < len(self.infos):
+            return NO_UNIT
+        began = perf_counter()
+        start, end = self.infos[index]
+        data = self.view.get(self.output_name, start - self._view_start)
+        if isinstance(data, dict) and self.dataformat is not None:
+            data = self._codec.build(data)
+        if self.pack:
+            data = b"" if data is None else type(data)._codec.pack(data)
+            self.nb_bytes_read += len(data)
+        self.read_duration += perf_counter() - began
+        return data, start, end
+
+
+def _equal_runs(values: Sequence[Any], offset: int) -> Intervals:
+    """Return the intervals of consecutive equal values, counted from ``offset``."""
+    if not values:
+        return Intervals()
+    changes = map(ne, islice(values, 1, None), values)
+    changed = numpy.fromiter(changes, dtype=bool, count=len(values) - 1)
+    cuts = numpy.flatnonzero(changed) + (offset + 1)
+    return Intervals(numpy.append(offset, cuts), numpy.append(cuts - 1, offset + len(values) - 1))

@@ -1,0 +1,157 @@
+"""Data units asked for from another process."""
+
+from __future__ import annotations
+
+from collections import deque
+from time import perf_counter
+from typing import TYPE_CHECKING, Any
+
+from ..exceptions import RemoteException
+from .formats import load_format
+from .indices import Intervals
+from .source import NO_UNIT, DataSource, Unit
+from .wire import LARGE_FRAME, Conversation, Frame, Ticket, conversation
+
+if TYPE_CHECKING:
+    import zmq
+
+MOST_AHEAD = 64
+MOST_BYTES_AHEAD = 1 << 25
+
+# A peer that takes that long for a unit computes it: asking for many of them ahead gains nothing,
+# and whoever else asks would have to wait.
+SLOW_SECONDS = 0.02
+
+
+class RemoteDataSource(DataSource):
+    """The data units of an input, delivered by the message handler at the other end of a socket.
+
+    Units that are read one after the other are asked for ahead, the more the quicker they come.
+    The failure of a unit asked for ahead is raised when that unit is read, and never if it is not.
+    """
+
+    dataformat: Any = None
+    _last = -2
+    _window = 1
+    _largest = 0
+
+    def setup(
+        self,
+        socket: zmq.Socket[bytes],
+        input_name: str,
+        dataformat_name: str,
+        prefix: str,
+        unpack: bool = True,
+    ) -> bool:
+        """Ask what units there are.
+
+        Parameters
+        ----------
+        socket : zmq.Socket
+            A PAIR socket, connected to the message handler; others may use it too, through
+            `wire.conversation`.
+        input_name, dataformat_name : str
+            The input, and its format.
+        prefix : str
+            The prefix folder, for the format.
+        unpack : bool
+            Whether data is delivered as instances of the format, else as bytes.
+
+        Returns
+        -------
+        bool
+            True.
+
+        Raises
+        ------
+        RuntimeError
+            If the format is not valid.
+        RemoteException
+            If the peer reports a failure, or is gone.
+        """
+        self.dataformat = load_format(prefix, dataformat_name)
+        self._codec = self.dataformat.type._codec
+        self.socket = socket  # keeps the conversation alive
+        self.input_name = input_name
+        self.unpack = unpack
+        self._conversation: Conversation = conversation(socket)
+        self._name = input_name.encode()
+        self._ahead: deque[tuple[int, Ticket]] = deque()
+        self.reset()
+        frames = self._conversation.request(b"ifo", self._name)
+        if len(frames) != 1 + 2 * int(frames[0]):
+            raise RemoteException(
+                "sys",
+                f"`{input_name}': {int(frames[0])} units were announced, "
+                f"with {len(frames) - 1} numbers in place of twice as many",
+            )
+        self.infos = Intervals(map(int, frames[1::2]), map(int, frames[2::2]))
+        self.ready = True
+        return True
+
+    def __getitem__(self, index: int) -> Unit:
+        infos = self.infos
+        if not 0 <= index < len(infos):
+            return NO_UNIT
+        began = perf_counter()
+        ticket = self._take(index)
+        if index == self._last + 1:
+            self._ask_ahead(index)
+        self._last = index
+        payload = self._receive(ticket, index)
+        data = self._unpacked(payload) if self.unpack else bytes(payload)
+        self.nb_bytes_read += len(payload)
+        self.read_duration += perf_counter() - began
+        start, end = infos[index]
+        return data, start, end
+
+    def _take(self, index: int) -> Ticket:
+        """Return the request for a unit, made already if the unit is the next one."""
+        if self._ahead and self._ahead[0][0] == index:
+            return self._ahead.popleft()[1]
+        self.reset()
+        return self._ask(index)
+
+    def _ask_ahead(self, index: int) -> None:
+        first = self._ahead[-1][0] + 1 if self._ahead else index + 1
+        for i in range(first, min(index + 1 + self._window, len(self.infos))):
+            self._ahead.append((i, self._ask(i)))
+
+    def _ask(self, index: int) -> Ticket:
+        shared = self._largest >= LARGE_FRAME
+        return self._conversation.send(b"get", self._name, b"%d" % index, shared=shared)
+
+    def _receive(self, ticket: Ticket, index: int) -> Frame:
+        began = perf_counter()
+        frames = self._conversation.receive(ticket)
+        if len(frames) != 3 or int(frames[0]) != self.infos[index][0]:
+            raise RemoteException(
+                "sys",
+                f"`{self.input_name}', unit {index}: the answer begins with "
+                f"{bytes(frames[0][:40])!r}, expected {self.infos[index][0]}",
+            )
+        payload = frames[2]
+        self._largest = max(self._largest, len(payload))
+        if perf_counter() - began > SLOW_SECONDS:
+            self._window = max(1, self._window // 2)
+        else:
+            most = MOST_BYTES_AHEAD // (self._largest or 1)
+            self._window = max(1, min(2 * self._window, MOST_AHEAD, most))
+        return payload
+
+    def _unpacked(self, payload: Frame) -> Any:
+        if not payload:
+            return None
+        if isinstance(payload, bytes):
+            return self._codec.unpack(payload)
+        try:
+            return self._codec.decode(payload, 0, len(payload), True)
+        except ValueError:  # damaged, or ended by a newline, which `unpack` knows about
+            return self._codec.unpack(payload)
+
+    def reset(self) -> None:
+        """Forget what was asked for ahead."""
+        for _, ticket in self._ahead:
+            ticket.forget()
+        self._ahead.clear()
+        self._window = 1
