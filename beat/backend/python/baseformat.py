@@ -14,7 +14,6 @@ import numpy
 
 from .casting import setup_array, setup_scalar, typed_array
 from .codec import Codec, Field
-from .comparing import is_close
 from .streams import (
     pack_array,
     pack_scalar,
@@ -151,17 +150,22 @@ class baseformat:
         read_object(type(self), fd, self)
         return self
 
-    def isclose(self, other: Any, *args: Any, **kwargs: Any) -> bool:
+    def isclose(
+        self, other: Any, rtol: float = 1e-05, atol: float = 1e-08, equal_nan: bool = False
+    ) -> bool:
         """Tell whether another object of the same dataformat has (nearly) the same values.
 
         Parameters
         ----------
         other : object
             What to compare with; False if it is of another type.
-        args, kwargs
-            Given to `numpy.isclose` for floats and complex numbers; all else must be equal.
+        rtol, atol, equal_nan
+            As of `numpy.isclose`, for floats and complex numbers; all else must be equal.
         """
-        return is_close(self, other, args, kwargs)
+        codec = type(self)._codec
+        if type(other) is not type(self) and not codec.has_same_fields(other):
+            return False
+        return codec.is_close(self, other, rtol, atol, equal_nan)
 
     def copy(self) -> baseformat:
         """Return an independent copy."""
@@ -188,7 +192,9 @@ class baseformat:
         """Return `as_dict` as indented JSON; complex numbers as texts."""
         import simplejson
 
-        return simplejson.dumps(baseformat.as_dict(self), indent=4, default=_as_json)
+        return simplejson.dumps(
+            baseformat.as_dict(self), indent=4, default=_as_json, allow_nan=True
+        )
 
 
 def make_class(name: str, fields: Mapping[str, Any], declaration: Any) -> type[baseformat]:
