@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+import re
 import tempfile
 import traceback
 from collections import namedtuple
@@ -9,7 +10,7 @@ import numpy
 import pytest
 
 from beat.backend.python.database import DatabaseTester, View
-from beat.backend.python.database_tester import draw
+from beat.backend.python.database_tester import draw, index_problem
 from beat.backend.python.exceptions import OutputError
 from beat.backend.python.loader import load_module
 
@@ -216,6 +217,23 @@ def test_an_output_that_ends_early():
 
     with pytest.raises(OutputError, match="there are 5 rather than 6"):
         check(Early, {"file_id": "user/single_integer/1", "image": "user/single_image/1"})
+
+
+@pytest.mark.parametrize(
+    ("units", "problem"),
+    [
+        ([(0, 0), (1, 3)], None),
+        ([(1, 3)], r"unit 0 is \(1, 3\), expected to start at 0"),
+        ([(0, 0), (2, 3)], r"unit 1 is \(2, 3\), expected to start at 1"),
+        ([(0, 1), (1, 3)], r"unit 1 is \(1, 3\), expected to start at 2"),
+        ([(0, 1), (2, 1), (2, 3)], r"unit 1 is \(2, 1\)"),
+        ([(0, 2)], "ends at index 2, the index of the view at 3"),
+        ([], "ends at index -1"),
+    ],
+)
+def test_indices(units, problem):
+    found = index_problem(units, 3)
+    assert found == problem or re.search(problem, found)
 
 
 def test_the_line_at_fault_is_the_deepest():

@@ -102,7 +102,7 @@ class DatabaseTester:
         if last < 0:
             raise self._error(connected, "the view provides no data: its index is empty")
         for output, source in runner.data_sources.items():
-            problem = _index_problem(source.data_indices(), last)
+            problem = index_problem(source.data_indices(), last)
             if problem:
                 raise self._error(connected, f"output `{output}' {problem}")
         self._compare(connected, self._read(connected, runner))
@@ -180,7 +180,7 @@ class DatabaseTester:
             f.write(self.diagram(columns) + "\n")
 
 
-def _index_problem(units: Units, last: int) -> str | None:
+def index_problem(units: Units, last: int) -> str | None:
     """Tell what is wrong with the indices of units, which must cover 0 to ``last``."""
     expected = 0
     for i, (start, end) in enumerate(units):

@@ -7,6 +7,7 @@ blocks, so that beside the text and the finished entries only one block is in me
 from __future__ import annotations
 
 import gc
+import io
 import json
 import os
 import re
@@ -46,18 +47,9 @@ def write_index(filename: str, entries: Any) -> None:
     """
     if not isinstance(entries, list):
         raise RuntimeError(f"index() must return a list, got {type(entries).__name__}")
-    _check_named(entries)
-    encoder = NumpyJSONEncoder(allow_nan=True)
-    try:
-        text = encoder.encode(entries)
-    except (TypeError, ValueError, RecursionError) as error:
-        raise RuntimeError(f"index(): {_not_json(entries, encoder) or error}") from None
-    os.makedirs(os.path.dirname(os.path.abspath(filename)), exist_ok=True)
-    publish(filename, text.encode("utf-8"))
-
-
-def _check_named(entries: list[Any]) -> None:
+    encode = NumpyJSONEncoder(allow_nan=True).encode
     expected: tuple[str, ...] = ()
+    text = io.BytesIO()
     for i, entry in enumerate(entries):
         fields = getattr(entry, "_fields", None) if isinstance(entry, tuple) else None
         if not fields:
@@ -67,16 +59,16 @@ def _check_named(entries: list[Any]) -> None:
         expected = expected or fields
         if fields != expected and {*fields} != {*expected}:
             raise RuntimeError(f"index(): {_other_fields(i, fields, expected)}")
-
-
-def _not_json(entries: list[Any], encoder: NumpyJSONEncoder) -> str | None:
-    for i, entry in enumerate(entries):
-        for field, value in zip(entry._fields, entry, strict=True):
-            try:
-                encoder.encode(value)
-            except (TypeError, ValueError, RecursionError) as error:
-                return f"entry {i}, field `{field}' cannot be kept as JSON: {error}"
-    return None
+        try:
+            line = encode(entry)
+        except (TypeError, ValueError, RecursionError) as error:
+            raise RuntimeError(
+                f"index(): entry {i} cannot be kept as JSON ({error}): {_short(entry)}"
+            ) from None
+        text.write(f"{',' if i else '['}\n{line}".encode())
+    text.write(b"\n]\n" if entries else b"[]\n")
+    os.makedirs(os.path.dirname(os.path.abspath(filename)), exist_ok=True)
+    publish(filename, text.getvalue())
 
 
 def read_index(filename: str) -> list[Entry]:
@@ -168,13 +160,15 @@ def _rows(block: list[Any], fields: tuple[str, ...], offset: int) -> Iterable[En
             # complete columns first: nothing is given away of a block that has a bad entry
             return zip(*[[*map(itemgetter(field), block)] for field in fields], strict=True)
     except (KeyError, TypeError):
-        pass  # found again below, with its number
-    for i, entry in enumerate(block, offset):
-        if not isinstance(entry, dict):
-            raise ValueError(f"entry {i} must be an object, got {_short(entry)}")
-        if entry.keys() != {*fields}:
-            raise ValueError(_other_fields(i, entry, fields))
-    return ()
+        pass  # the entry at fault is told below
+    problems = (_problem(i, entry, fields) for i, entry in enumerate(block, offset))
+    raise ValueError(next(filter(None, problems)))
+
+
+def _problem(i: int, entry: Any, fields: tuple[str, ...]) -> str | None:
+    if not isinstance(entry, dict):
+        return f"entry {i} must be an object, got {_short(entry)}"
+    return _other_fields(i, entry, fields) if entry.keys() != {*fields} else None
 
 
 def _other_fields(i: int, got: Iterable[str], expected: Iterable[str]) -> str:
