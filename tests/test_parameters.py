@@ -93,7 +93,7 @@ def test_declarations_are_converted_in_place():
     [
         ({}, "expected a basic type, got None"),
         ({"type": "user/format/1"}, "expected a basic type"),
-        ({"type": "str"}, "expected a basic type"),
+        ({"type": ["int8"]}, "expected a basic type"),
         ({"type": "int8", "default": "x"}, "cannot convert default 'x' to int8"),
         ({"type": "int8", "range": [0, "x"]}, "cannot convert range 'x'"),
         ({"type": "int8", "range": [2, 1]}, "start < end"),

@@ -8,9 +8,9 @@ from typing import Any, ClassVar
 from . import loader, utils
 from .algorithm_runner import Runner as Runner
 from .asset import JSON, Asset, CodeAsset
-from .dataformat import DataFormat
+from .dataformat import BASIC_TYPES, DataFormat
 from .library import Library, load_libraries, loader_uses, names_in
-from .parameters import BASIC_TYPES, check_declarations, clean
+from .parameters import check_declarations, clean
 
 
 class Storage(utils.CodeStorage):
@@ -118,8 +118,8 @@ class Algorithm(CodeAsset):
         maps = {"inputs": self.input_map, "outputs": self.output_map, "loop": self.loop_map}
         for number, group in enumerate(groups):
             for part, names in maps.items():
-                endpoints = group.get(part, {}) if isinstance(group, dict) else None
                 try:
+                    endpoints = group.get(part, {})
                     names.update({name: point["type"] for name, point in endpoints.items()})
                 except (AttributeError, KeyError, TypeError):
                     self.errors.append(

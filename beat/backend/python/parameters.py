@@ -6,12 +6,9 @@ from typing import Any
 
 import numpy
 
-CONVERSION_ERRORS = (TypeError, ValueError, OverflowError)
+from .dataformat import BASIC_TYPES
 
-BASIC_TYPES = frozenset(
-    [f"{sign}int{bits}" for sign in ("", "u") for bits in (8, 16, 32, 64)]
-    + ["float32", "float64", "complex64", "complex128", "bool", "string"]
-)
+CONVERSION_ERRORS = (TypeError, ValueError, OverflowError)
 
 
 def convert(dtype: Any, value: Any) -> Any:
@@ -80,9 +77,9 @@ def _convert_declaration(declared: Any) -> None:
     if not isinstance(declared, dict):
         raise TypeError(f"expected an object, got {type(declared).__name__}")
     type_name = declared.get("type")
-    if type_name not in BASIC_TYPES:
+    if not isinstance(type_name, str) or type_name not in BASIC_TYPES:
         raise ValueError(f"expected a basic type, got {type_name!r:.100}")
-    dtype = declared["type"] = numpy.dtype(str if type_name == "string" else type_name)
+    dtype = declared["type"] = numpy.dtype(BASIC_TYPES[type_name])
 
     if "range" in declared:
         limits = _converted_list(dtype, declared, "range")
