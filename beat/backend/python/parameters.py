@@ -79,7 +79,8 @@ def _convert_declaration(declared: Any) -> None:
     type_name = declared.get("type")
     if not isinstance(type_name, str) or type_name not in BASIC_TYPES:
         raise ValueError(f"expected a basic type, got {type_name!r:.100}")
-    dtype = declared["type"] = numpy.dtype(BASIC_TYPES[type_name])
+    basic: Any = BASIC_TYPES[type_name]
+    dtype = declared["type"] = numpy.dtype(basic)
 
     if "range" in declared:
         limits = _converted_list(dtype, declared, "range")
