@@ -11,7 +11,7 @@ The names and argument orders of `setup_scalar` and `setup_array` are public.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy
@@ -108,23 +108,22 @@ def setup_array(
         array = _numbers(formatname, attrname, numpy.dtype(dtype), value)
         _check_shape(formatname, attrname, shape, array.shape)
         return array
-    owner = (formatname, attrname, dtype)
     if isinstance(value, TypedArray) and value.holds(dtype):
         _check_shape(formatname, attrname, shape, value.shape)
         return value
-    cast: Callable[[Any], Any]
-    if dtype is str:
-        cast = _text
-    else:
-
-        def cast(item: Any) -> Any:
-            return _object(formatname, attrname, dtype, item, casting, add_defaults)
-
     items, actual = _items(value, len(shape))
     _check_shape(formatname, attrname, shape, actual)
-    if not (dtype is str and set(map(type, items)) == {str}):
-        items = [cast(_not_nested(formatname, attrname, item, len(shape))) for item in items]
-    return typed_array(items, actual, owner)
+    if dtype is str:
+        items = _texts(formatname, attrname, items)
+    else:
+        build = dtype._codec.build
+        items = [
+            build(item, casting, add_defaults)
+            if type(item) is dict
+            else _object(formatname, attrname, dtype, item, casting, add_defaults)
+            for item in items
+        ]
+    return typed_array(items, actual, (formatname, attrname, dtype))
 
 
 def default_array(formatname: str, attrname: str, shape: Sequence[int], dtype: Any) -> Any:
@@ -154,7 +153,8 @@ class TypedArray(numpy.ndarray):
     def __setitem__(self, index: Any, value: Any) -> None:
         owner = self._owner
         if owner is not None:
-            if isinstance(value, (list, tuple, numpy.ndarray)):
+            many = isinstance(value, (list, tuple, numpy.ndarray))
+            if many and isinstance(self[index], numpy.ndarray):
                 array = numpy.array(value, OBJECT)
                 items = [_item(owner, item) for item in array.ravel().tolist()]
                 value = numpy.fromiter(items, OBJECT, len(items)).reshape(array.shape)
@@ -279,13 +279,16 @@ def _items(value: Any, ndim: int) -> tuple[list[Any], tuple[int, ...]]:
     return array.ravel().tolist(), array.shape
 
 
-def _not_nested(formatname: str, attrname: str, item: Any, ndim: int) -> Any:
-    if isinstance(item, (list, tuple, numpy.ndarray)):
+def _texts(formatname: str, attrname: str, items: list[Any]) -> list[str]:
+    kinds = set(map(type, items))
+    if kinds == {str}:
+        return items
+    if any(issubclass(kind, (list, tuple, numpy.ndarray)) for kind in kinds):
         raise TypeError(
             f"wrong number of dimensions of `{attrname}' of dataformat `{formatname}': "
-            f"expected {ndim}, got lists as elements"
+            "there are lists where texts should be"
         )
-    return item
+    return list(map(_text, items))
 
 
 def _check_shape(

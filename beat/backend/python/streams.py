@@ -180,7 +180,7 @@ def _read_bytes(count: int, fd: BinaryIO) -> bytearray:
 
 def _packed(dtype: Any, value: Any) -> bytes:
     if dtype is str:
-        encoded = value.encode()
+        encoded: bytes = value.encode()
         return LENGTH.pack(len(encoded)) + encoded
     if hasattr(dtype, "_codec"):
         return dtype._codec.pack(value)  # type: ignore[no-any-return]

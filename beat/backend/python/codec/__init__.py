@@ -20,7 +20,8 @@ from typing import Any
 
 from ..casting import default_array, setup_scalar
 from .building import Building
-from .packing import Packing
+from .comparing import Comparing
+from .packing import Encoding, Packing
 from .source import CODES, LENGTH, Field, least_size, make_field, wire_dtype
 from .unpacking import MOST_EMPTY_ITEMS, Unpacking
 
@@ -117,6 +118,31 @@ class Codec:
     def build(self) -> Callable[..., Any]:
         """``build(mapping, casting="safe", add_defaults=False, into=None) -> object``."""
         return Building(self).compile()  # type: ignore[no-any-return]
+
+    @cached_property
+    def encode(self) -> Callable[[Any], bytes]:
+        """``encode(mapping) -> bytes``: as ``pack(build(mapping))``, without making the object."""
+        return Encoding(self).compile_encode()  # type: ignore[no-any-return]
+
+    @cached_property
+    def exact(self) -> Callable[[Any], bytes]:
+        """Pack a dictionary within another one; see `packing.Encoding`."""
+        return Encoding(self).compile_exact(as_parts=False)  # type: ignore[no-any-return]
+
+    @cached_property
+    def exact_parts(self) -> Callable[[Any], tuple[Any, ...]]:
+        """Return the parts of a dictionary within another one; see `packing.Encoding`."""
+        return Encoding(self).compile_exact(as_parts=True)  # type: ignore[no-any-return]
+
+    @cached_property
+    def is_close(self) -> Callable[[Any, Any, float, float, bool], bool]:
+        """``is_close(object, other, rtol, atol, equal_nan)``, for objects with these fields."""
+        return Comparing(self).compile()  # type: ignore[no-any-return]
+
+    def has_same_fields(self, other: object) -> bool:
+        """Tell whether an object, of another class maybe, is of the same dataformat."""
+        codec = getattr(type(other), "_codec", None)
+        return isinstance(codec, Codec) and codec.recipe == self.recipe
 
     def unpack(self, data: Any, into: Any = None) -> Any:
         """Unpack from a bytes-like object of its own; arrays are copied.

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-import numpy
-
 from ..casting import setup_array, setup_scalar
 from .source import Field, Source
 
@@ -39,24 +37,26 @@ class Building(Source):
         return self.function(head, [*self.lines, "return into"])
 
     def _cast(self, variable: str, field: Field) -> None:
-        number = isinstance(field.dtype, numpy.dtype)
         dtype = self.constant(field.dtype)
         names = f"{self.constant(self.codec.name)}, {field.name!r}"
         if field.shape:
             names += f", {self.constant(field.shape)}"
-        call = self.constant(setup_array if field.shape else setup_scalar)
-        call = f"{variable} = {call}({names}, {dtype}, {variable}, casting, add_defaults)"
-        if not field.shape:
-            exact = self.constant(field.dtype.type) if number else dtype
-            self.lines.append(f"if type({variable}) is not {exact}: {call}")
-        elif not number:
-            self.lines.append(call)
+        function = self.constant(setup_array if field.shape else setup_scalar)
+        cast = f"{variable} = {function}({names}, {dtype}, {variable}, casting, add_defaults)"
+        if field.kind == "object" and not field.shape:
+            # an empty dictionary stands for the default
+            build = f"{self.constant(field.inner.build)}({variable}, casting, add_defaults)"
+            self.lines += [
+                f"if type({variable}) is dict and {variable}: {variable} = {build}",
+                f"elif type({variable}) is not {dtype}: {cast}",
+            ]
+        elif not field.shape:
+            exact = str if field.kind == "text" else field.dtype.type
+            self.lines.append(f"if type({variable}) is not {self.constant(exact)}: {cast}")
+        elif field.kind in ("text", "object"):
+            self.lines.append(cast)
         else:
-            wrong = [f"type({variable}) is not {self.constant(numpy.ndarray)}"]
-            wrong += [f"{variable}.dtype is not {dtype}", f"{variable}.ndim != {len(field.shape)}"]
-            fixed = [(n, size) for n, size in enumerate(field.shape) if size]
-            wrong += [f"{variable}.shape[{n}] != {size}" for n, size in fixed]
-            self.lines.append(f"if {' or '.join(wrong)}: {call}")
+            self.lines.append(f"if {self.other_array(field, variable)}: {cast}")
 
 
 def _build_completed(codec: Codec, data: Any, casting: str, add_defaults: bool, into: Any) -> Any:

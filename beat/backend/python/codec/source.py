@@ -83,6 +83,7 @@ class Source:
         self.lines: list[str] = []
         self.run: list[tuple[str, str]] = []  # codes and expressions of the next struct
         self.names: dict[str, Any] = {}
+        self._known: dict[int, str] = {}  # names by the ids of the objects, which `names` keeps
         self._numbers = itertools.count()
 
     def variable(self) -> str:
@@ -97,10 +98,7 @@ class Source:
 
     def constant(self, value: Any) -> str:
         """Return the name under which the code finds an object."""
-        for name, known in self.names.items():
-            if known is value:
-                return name
-        name = f"c{len(self.names)}"
+        name = self._known.setdefault(id(value), f"c{len(self._known)}")
         self.names[name] = value
         return name
 
@@ -110,6 +108,17 @@ class Source:
         expressions = [expression for _, expression in self.run]
         self.run = []
         return layout, expressions
+
+    def other_array(self, field: Field, variable: str) -> str:
+        """Return the condition that a value is not such an array of numbers as declared."""
+        conditions = [
+            f"type({variable}) is not {self.constant(numpy.ndarray)}",
+            f"{variable}.dtype is not {self.constant(field.dtype)}",
+            f"{variable}.ndim != {len(field.shape)}",
+        ]
+        fixed = [(n, size) for n, size in enumerate(field.shape) if size]
+        conditions += [f"{variable}.shape[{n}] != {size}" for n, size in fixed]
+        return " or ".join(conditions)
 
     def function(self, head: str, lines: Iterable[str]) -> Any:
         """Compile a function of that head."""
