@@ -172,6 +172,13 @@ def test_too_deep_nesting_is_an_error(path):
         read_index(path)
 
 
+def test_a_file_that_is_no_text(path):
+    write_text(path, "")
+    Path(path).write_bytes(b'[{"a": "\xff"}]')
+    with pytest.raises(RuntimeError, match=r"is invalid: .*utf-8"):
+        read_index(path)
+
+
 def test_a_missing_file_is_an_os_error(path):
     with pytest.raises(FileNotFoundError):
         read_index(path)

@@ -22,7 +22,9 @@ class DatabaseTester:
     """Drives a view as a running experiment does, and checks what its outputs give.
 
     The checks are made when the tester is: for every combination of outputs that may be connected,
-    the view is indexed and set up, and everything is read.
+    the view is indexed and set up, and everything is read. Each output must have units from index
+    0 to the last entry of the view's index, without gaps, each of them with data, and the same
+    whatever else is connected. Outputs that are not connected are never asked for data.
 
     Parameters
     ----------

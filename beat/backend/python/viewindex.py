@@ -86,9 +86,9 @@ def read_index(filename: str) -> list[Entry]:
     OSError
         If it cannot be read.
     """
-    with open(filename, encoding="utf-8") as f:
-        text = f.read()
     try:
+        with open(filename, encoding="utf-8") as f:
+            text = f.read()
         with _no_garbage_collection():
             return _entries(text)
     except (ValueError, RecursionError) as error:
