@@ -15,6 +15,8 @@ import numpy as np
 import pytest
 from support.example_prefix import JSON, KINDS, PREFIX, WITH_CODE, names, read, read_all
 
+from beat.backend.python.schema import validate
+
 FORMATS = read_all("dataformats")
 LIBRARIES = read_all("libraries")
 ALGORITHMS = read_all("algorithms")
@@ -91,6 +93,13 @@ def test_files_of_an_object(kind: str, name: str) -> None:
     assert len(description) <= 100
     assert f"``{name}``" in Path(f"{stem}.rst").read_text(encoding="utf-8")
     assert Path(f"{stem}.py").exists() == (kind in WITH_CODE)
+
+
+@pytest.mark.parametrize(("kind", "name"), OBJECTS)
+def test_declaration_follows_its_schema(kind: str, name: str) -> None:
+    singular = {"libraries": "library"}.get(kind, kind.removesuffix("s"))
+    _, findings = validate(singular, PREFIX / kind / f"{name}.json")
+    assert findings == []
 
 
 def test_no_file_is_left_over() -> None:
