@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import errno
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -67,7 +66,7 @@ class Users:
     def raised_by(self, method: str, *args: Any, exc: Any = None) -> BaseException:
         try:
             loader.run(self.obj, method, exc, *args)
-        except BaseException as error:
+        except BaseException as error:  # noqa: BLE001 - whatever it is
             return error
         raise AssertionError("nothing was raised")
 

@@ -7,54 +7,16 @@ import os
 import socket as tcp
 import threading
 import time
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
 import zmq
+from support.peers import Peers, ask
 
 from beat.backend.python.execution import LoopMessageHandler, MessageHandler
 from beat.backend.python.execution.failures import Failure
-from beat.backend.python.execution.sockets import connect_pair
 
 AT_ONCE = 0.9  # seconds; what polls notices later
-
-
-class Peers:
-    """Handlers and clients of a test."""
-
-    def __init__(self) -> None:
-        self.context: zmq.Context[Any] = zmq.Context()
-        self.handlers: list[MessageHandler] = []
-        self.clients: list[zmq.Socket[bytes]] = []
-
-    def handler(self, address: str = "127.0.0.1", **arguments: Any) -> MessageHandler:
-        self.handlers.append(MessageHandler(address, **arguments))
-        return self.handlers[-1]
-
-    def client(self, handler: MessageHandler) -> zmq.Socket[bytes]:
-        socket = connect_pair(self.context, handler.address)
-        socket.setsockopt(zmq.LINGER, 0)
-        socket.setsockopt(zmq.RCVTIMEO, 10_000)
-        self.clients.append(socket)  # one that is let go of is closed
-        return socket
-
-    def close(self) -> None:
-        for handler in self.handlers:
-            handler.destroy()
-        self.context.destroy(0)
-
-
-@pytest.fixture
-def peers() -> Iterator[Peers]:
-    peers = Peers()
-    yield peers
-    peers.close()
-
-
-def ask(socket: zmq.Socket[bytes], *frames: bytes) -> list[bytes]:
-    socket.send_multipart(frames)
-    return socket.recv_multipart()
 
 
 def wait_until(condition: Any, seconds: float = 10) -> None:
@@ -277,15 +239,32 @@ def test_what_a_client_said_before_it_went_away_counts(peers: Peers) -> None:
 def test_a_client_that_does_not_read(peers: Peers) -> None:
     handler = peers.handler()
     handler.start()
-    client = peers.client(handler)
-    client.setsockopt(zmq.SNDTIMEO, 200)
-    with pytest.raises(zmq.Again):
-        while True:
-            client.send_multipart([b"ifo", b"x" * 10_000])
-    began = time.monotonic()
-    handler.kill()
+    with peers.context.socket(zmq.PAIR) as client:
+        client.setsockopt(zmq.LINGER, 0)
+        client.setsockopt(zmq.SNDTIMEO, 200)
+        client.connect(handler.address)
+        with pytest.raises(zmq.Again):
+            while True:
+                client.send_multipart([b"ifo", b"x" * 10_000])
+        began = time.monotonic()
+        handler.kill()
+        handler.join(10)
+        assert time.monotonic() - began < AT_ONCE
+        assert not handler.is_alive()
+
+
+def test_a_client_that_does_not_read_and_goes_away(peers: Peers) -> None:
+    handler = peers.handler()
+    handler.start()
+    with peers.context.socket(zmq.PAIR) as client:
+        client.setsockopt(zmq.LINGER, 0)
+        client.setsockopt(zmq.SNDTIMEO, 200)
+        client.setsockopt(zmq.HEARTBEAT_IVL, 100)
+        client.connect(handler.address)
+        with pytest.raises(zmq.Again):
+            while True:
+                client.send_multipart([b"ifo", b"x" * 10_000])
     handler.join(10)
-    assert time.monotonic() - began < AT_ONCE
     assert not handler.is_alive()
 
 
@@ -399,8 +378,7 @@ def test_in_a_forked_child(peers: Peers) -> None:
     ours, theirs = multiprocessing.Pipe()
     child = multiprocessing.get_context("fork").Process(target=_serve_in_child, args=(theirs,))
     child.start()
-    peers.clients.append(connect_pair(peers.context, ours.recv()))
-    assert ask(peers.clients[0], b"don") == [b"ack"]
+    assert ask(peers.connect(ours.recv()), b"don") == [b"ack"]
     child.join(10)
     assert child.exitcode == 0
 

@@ -39,7 +39,7 @@ def describe_failure(error: BaseException, prefix: str) -> Failure:
     error : BaseException
         What was raised.
     prefix : str
-        The folder of the users' files, to which paths are made relative.
+        The folder of the users' files, to which paths are made relative; empty if not known.
     """
     cause: object = error
     while isinstance(cause, UserError):
@@ -67,6 +67,8 @@ def _deepest_file(trace: TracebackType | None) -> str:
 
 def _passed_through(error: BaseException, prefix: str) -> bool:
     """Tell whether a file of the prefix was running, or could not be compiled."""
+    if not prefix:
+        return False
     folder = os.path.join(prefix, "")
     if isinstance(error, SyntaxError) and str(error.filename).startswith(folder):
         return True

@@ -202,16 +202,16 @@ class MessageHandler(threading.Thread):
         """Send a message; return False if the peer is gone, or there is none in due time."""
         copy = len(frames[-1]) < ZERO_COPY_BYTES
         deadline = None if patience is None else time.monotonic() + patience
-        self._client.update()
-        while not (self.stop.is_set() or self._client.gone):
+        while not self.stop.is_set():
             try:
                 self.socket.send_multipart(frames, zmq.NOBLOCK, copy=copy)
                 return True
             except zmq.Again:
-                left = None if deadline is None else deadline - time.monotonic()
-                if left is not None and left <= 0:
-                    return False
-                self._wait(zmq.POLLOUT, left)
+                self._client.update()
+            left = None if deadline is None else deadline - time.monotonic()
+            if self._client.gone or (left is not None and left <= 0):
+                return False
+            self._wait(zmq.POLLOUT, left)
         return False
 
     def _send_outgoing(self) -> None:

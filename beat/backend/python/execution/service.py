@@ -10,6 +10,7 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from ..exceptions import UserError
 from .failures import Failure, describe_failure
 
 if TYPE_CHECKING:
@@ -17,6 +18,9 @@ if TYPE_CHECKING:
     from .loop import LoopExecutor
 
 ACK = [b"ack"]
+
+MISFITS = (AttributeError, TypeError, ValueError, OverflowError)
+"""What is raised when data does not fit its format: it is whoever made the data that failed"""
 
 
 class Reply(NamedTuple):
@@ -144,8 +148,11 @@ class Service:
         return Reply([b"%d" % len(units), *(b"%d" % index for unit in units for index in unit)])
 
     def _get(self, name: bytes, index: bytes) -> Reply:
-        source = self._source(name)
-        data, start, end = source[_number(index, "index")]
+        source, position = self._source(name), _number(index, "index")
+        try:
+            data, start, end = source[position]
+        except MISFITS as error:
+            raise UserError(error) from error
         if start is None:
             raise BadRequestError(f"input {_shown(name)} has no unit {_shown(index)}")
         packed = b"" if data is None else data.pack() if hasattr(data, "pack") else data
@@ -207,7 +214,10 @@ class LoopService(Service):
             raise RuntimeError(f"`validate' must return two values, got {len(judgement)}")
         accepted, answer = judgement
         if isinstance(answer, dict):
-            answer = self._answer().from_dict(answer, casting="safe", add_defaults=False)
+            try:
+                answer = self._answer().from_dict(answer, casting="safe", add_defaults=False)
+            except MISFITS as error:
+                raise UserError(error) from error
         elif getattr(answer, "_name", None) != self._answer._name:
             raise RuntimeError(
                 f"`validate' must answer with a dictionary or with `{self._answer._name}', "

@@ -14,6 +14,8 @@ from typing import Any
 
 import zmq
 
+from ..data.wire import conversation
+
 FIRST_PORT = 50000
 MAX_FRAME_BYTES = 1 << 36  # a data unit is one frame: far above any of them, but not without end
 LINGER_MS = 5_000
@@ -28,31 +30,43 @@ _EVENT = struct.Struct("=HI")
 
 
 def open_pair(context: zmq.Context[Any]) -> zmq.Socket[bytes]:
-    """Return a new PAIR socket that neither waits nor stores without limit.
-
-    Heartbeats are exchanged by libzmq's own thread: they find out that a peer is stopped or gone,
-    however long its user code computes.
-    """
+    """Return a new PAIR socket that neither waits nor stores without limit."""
     socket: zmq.Socket[bytes] = context.socket(zmq.PAIR)
     socket.setsockopt(zmq.LINGER, LINGER_MS)
     socket.setsockopt(zmq.MAXMSGSIZE, MAX_FRAME_BYTES)
     socket.setsockopt(zmq.HANDSHAKE_IVL, HANDSHAKE_MS)
-    socket.setsockopt(zmq.HEARTBEAT_IVL, HEARTBEAT_INTERVAL_MS)
-    socket.setsockopt(zmq.HEARTBEAT_TIMEOUT, HEARTBEAT_TIMEOUT_MS)
     return socket
 
 
 def connect_pair(context: zmq.Context[Any], address: str) -> zmq.Socket[bytes]:
-    """Return a new PAIR socket, connecting to an address with or without ``tcp://``."""
+    """Return a new PAIR socket, connecting to an address with or without ``tcp://``.
+
+    Its connection is watched from now on, until `close_pair`. Heartbeats, which libzmq's own
+    threads exchange, let both sides find out that the other is stopped or gone, however long user
+    code computes. It must be this side that begins them, and that takes all answers at once: a
+    libzmq that is to send one over a broken connection, from which there is more to be read than
+    it may store, ends the process.
+    """
     socket = open_pair(context)
+    socket.setsockopt(zmq.RCVHWM, 0)
+    socket.setsockopt(zmq.HEARTBEAT_IVL, HEARTBEAT_INTERVAL_MS)
+    socket.setsockopt(zmq.HEARTBEAT_TIMEOUT, HEARTBEAT_TIMEOUT_MS)
+    socket.setsockopt(zmq.HEARTBEAT_TTL, HEARTBEAT_TIMEOUT_MS)
+    conversation(socket).watch()
     try:
         if "[" in address:
             socket.setsockopt(zmq.IPV6, 1)
         socket.connect(address if "://" in address else f"tcp://{address}")
     except zmq.ZMQError:
-        socket.close(0)
+        close_pair(socket)
         raise
     return socket
+
+
+def close_pair(socket: zmq.Socket[bytes]) -> None:
+    """Close a socket made by `connect_pair`; what is to be sent has `LINGER_MS` for it."""
+    conversation(socket).close()
+    socket.close()
 
 
 def bind(socket: zmq.Socket[bytes], host_address: str) -> str:

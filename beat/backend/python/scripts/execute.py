@@ -1,0 +1,29 @@
+"""Runs the algorithm of a block for the process that listens at an address."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+
+from .arguments import Parser
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command ``execute``; return its exit status."""
+    parser = Parser("execute", "Run the algorithm of a block.")
+    parser.add_argument("--cache", default="/cache", metavar="<path>", help="folder of the cache")
+    parser.add_argument("--loop", metavar="<addr>", help="address of the loop's evaluator")
+    parser.add_argument("addr", help="address of the controlling process")
+    parser.add_argument("dir", help="folder with configuration.json and prefix/")
+    parser.add_argument("db_addr", nargs="?", help="address of the databases provider")
+    options = parser.parse_args(arguments)
+
+    from .process import log_to_stderr
+    from .running import run_algorithm
+
+    log_to_stderr(options.debug)
+    return run_algorithm(options.addr, options.dir, options.cache, options.db_addr, options.loop)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,127 @@
+"""The processes that serve another one: the provider of databases, the evaluator of a loop."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from typing import Any
+
+import zmq
+
+from ..exceptions import UserError
+from ..execution import DBExecutor, LoopExecutor, LoopMessageHandler, MessageHandler
+from ..execution.block import load_configuration
+from ..execution.failures import Failure, describe_failure
+from ..execution.sockets import close_pair, connect_pair
+from .privileges import become
+from .process import Terminated, complain, terminable
+
+
+def serve_databases(address: str, directory: str, cache: str, section: str | None) -> int:
+    """Serve the databases that a block reads from.
+
+    Parameters
+    ----------
+    address : str
+        Where to listen.
+    directory : str
+        The working directory.
+    cache : str
+        The folder with the indices of the views.
+    section : str or None
+        The part of the configuration to look at.
+
+    Returns
+    -------
+    int
+        The exit status: 0 if the other side said that it was done, else 1.
+    """
+    prefix = os.path.join(directory, "prefix")
+    handler = MessageHandler(address)
+
+    def begin() -> None:
+        whole = load_configuration(directory)
+        configuration = _section(whole, section)
+        become(configuration.get("datasets_uid", whole.get("datasets_uid")))
+        executor = DBExecutor(handler, prefix, cache, configuration, exc=UserError)
+        if not executor.process():
+            raise ValueError("; ".join(executor.errors))
+
+    return _serve(handler, prefix, begin)
+
+
+def serve_evaluator(address: str, directory: str, cache: str, db_address: str | None) -> int:
+    """Serve the processor of a loop.
+
+    Parameters
+    ----------
+    address : str
+        Where to listen.
+    directory : str
+        The working directory.
+    cache : str
+        The folder of the cache.
+    db_address : str or None
+        Where the evaluator's provider of databases listens.
+
+    Returns
+    -------
+    int
+        The exit status: 0 if the processor said that it was done, else 1.
+    """
+    handler = LoopMessageHandler(address)
+    context: zmq.Context[Any] = zmq.Context()
+    db_socket = connect_pair(context, db_address) if db_address else None
+    executors: list[LoopExecutor] = []
+
+    def begin() -> None:
+        whole = load_configuration(directory)
+        become(_section(whole, "loop").get("uid", whole.get("uid")))
+        executor = LoopExecutor(
+            handler, directory, cache_root=cache, db_socket=db_socket, exc=UserError
+        )
+        executors.append(executor)
+        for step in ("setup", "prepare"):
+            if not getattr(executor, step)():
+                raise UserError(f"Could not {step} algorithm (returned False)")
+        executor.process()
+
+    try:
+        return _serve(handler, os.path.join(directory, "prefix"), begin)
+    finally:
+        for executor in executors:
+            executor.close()
+        if db_socket is not None:
+            close_pair(db_socket)
+        context.term()
+
+
+def _serve(handler: MessageHandler, prefix: str, begin: Callable[[], None]) -> int:
+    """Let a handler serve until the end; what keeps it from doing so is all that it answers."""
+    try:
+        with terminable():
+            try:
+                begin()
+            except (Exception, SystemExit) as error:  # noqa: BLE001 - user code may raise anything
+                handler.service.refuse(describe_failure(error, prefix))
+                handler.start()
+            handler.join()
+    except Terminated:
+        handler.service.note(Failure("sys", "terminated"))
+    finally:
+        handler.destroy()
+    if handler.service.finished:
+        return 0
+    for kind, text in (("usr", handler.user_error), ("sys", handler.system_error)):
+        if text:
+            complain(Failure(kind, text))
+    return 1
+
+
+def _section(configuration: dict[str, Any], name: str | None) -> dict[str, Any]:
+    if name is None:
+        return configuration
+    section = configuration.get(name)
+    if not isinstance(section, dict):
+        raise ValueError(f"configuration.json has no part `{name}'")
+    return section
