@@ -6,8 +6,13 @@ import multiprocessing
 import threading
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
+
+if TYPE_CHECKING:
+    from support.blocks import Workspace
+    from support.peers import Peers
 
 HERE = Path(__file__).resolve().parent
 
@@ -24,6 +29,24 @@ def cache(tmp_path: Path) -> str:
     folder = tmp_path / "cache"
     folder.mkdir()
     return str(folder)
+
+
+@pytest.fixture
+def workspace(tmp_path: Path, prefix: str) -> Workspace:
+    """Return an empty working directory of a block, and its cache."""
+    from support.blocks import Workspace
+
+    return Workspace(tmp_path, prefix)
+
+
+@pytest.fixture
+def peers() -> Iterator[Peers]:
+    """Return what makes message handlers and sockets, and closes them in the end."""
+    from support.peers import Peers
+
+    peers = Peers()
+    yield peers
+    peers.close()
 
 
 @pytest.fixture(autouse=True)
