@@ -289,8 +289,8 @@ class Algorithm(CodeAsset):
 
     def _must_be_runnable(self) -> None:
         self._named()
-        self._must_be_python()
         self._must_be_valid()
+        self._must_be_python()
 
     def _needs(self) -> Iterable[Asset]:
         return [*self.dataformats.values(), *self.libraries.values()]
