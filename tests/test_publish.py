@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 
 import pytest
 
@@ -37,6 +39,20 @@ def test_a_failure_leaves_the_old_content_and_nothing_else(tmp_path, monkeypatch
         publishing.publish(str(path), b"new")
     assert path.read_bytes() == b"old"
     assert os.listdir(tmp_path) == ["file"]
+
+
+def test_temporary_files_of_the_dead_are_told_from_those_of_the_living(tmp_path):
+    path = str(tmp_path / "file")
+    code = (
+        "from beat.backend.python.publish import open_temporary\n"
+        f"print(open_temporary({path!r}).name)"
+    )
+    dead = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert publishing.is_leftover(dead.stdout.strip())
+    with publishing.open_temporary(path) as mine:
+        assert not publishing.is_leftover(mine.name)
+    assert not publishing.is_leftover(path)
+    assert not publishing.is_leftover(str(tmp_path / ".file.1-00000000.tmp"))
 
 
 def test_a_missing_folder_is_an_error(tmp_path):

@@ -8,15 +8,32 @@ Temporary names start with a dot: nothing that looks for a file by its name find
 from __future__ import annotations
 
 import os
+import re
 import secrets
 from typing import BinaryIO
+
+_TEMPORARY = re.compile(r"\..*\.([0-9]+)-[0-9a-f]{8}\.tmp")
 
 
 def open_temporary(path: str) -> BinaryIO:
     """Open a new temporary file beside ``path``, to be published or unlinked by the caller."""
     folder, name = os.path.split(os.path.abspath(path))
     unique = f".{name[:100]}.{os.getpid()}-{secrets.token_hex(4)}.tmp"
-    return open(os.path.join(folder, unique), "xb")  # noqa: SIM115 - it outlives this call
+    return open(os.path.join(folder, unique), "xb")
+
+
+def is_leftover(path: str) -> bool:
+    """Tell whether a file is the temporary one of a process of this machine that is no more."""
+    match = _TEMPORARY.fullmatch(os.path.basename(path))
+    if match is None:
+        return False
+    try:
+        os.kill(int(match[1]), 0)
+    except ProcessLookupError:
+        return True
+    except PermissionError:
+        return False
+    return False
 
 
 def publish_file(temporary: BinaryIO, path: str) -> None:

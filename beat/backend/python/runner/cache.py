@@ -8,6 +8,7 @@ from contextlib import suppress
 
 from ..asset import JSON
 from ..data import CachedDataSource, load_data_index, load_data_index_db
+from ..publish import is_leftover
 from .plan import Block
 from .record import record_path
 
@@ -34,10 +35,12 @@ def outputs_of(side: JSON) -> dict[str, str]:
 
 
 def forget(cache: str, block: Block) -> None:
-    """Remove what a block made earlier, and the records of it."""
+    """Remove what a block made earlier, the records of it, and what dead writers left behind."""
     for path in block.paths:
-        stem = glob.escape(os.path.join(cache, path))
-        for name in [*glob.glob(f"{stem}.*"), record_path(cache, path)]:
+        folder, stem = os.path.split(glob.escape(os.path.join(cache, path)))
+        names = glob.glob(os.path.join(folder, f"{stem}.*"))
+        names += filter(is_leftover, glob.glob(os.path.join(folder, f".{stem}.*")))
+        for name in [*names, record_path(cache, path)]:
             with suppress(FileNotFoundError):
                 os.unlink(name)
 

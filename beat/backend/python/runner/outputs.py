@@ -10,10 +10,10 @@ from dataclasses import dataclass
 
 from ..asset import JSON
 from ..data import CachedDataSource, getAllFilenames
+from ..publish import is_leftover
 from .record import read_json, record_path
 
 _FILE = re.compile(r"(?P<output>[^.].*)\.(?P<start>[0-9]+)\.(?P<end>[0-9]+)\.(?:data|index)")
-_LEFTOVER = re.compile(r"\..*\.(?P<pid>[0-9]+)-[0-9a-f]+\.tmp")
 
 
 @dataclass(frozen=True)
@@ -81,19 +81,7 @@ def remove(cache: str, output: CachedOutput) -> None:
 def leftovers(cache: str) -> Iterator[str]:
     """Yield the temporary files of writers that are no more."""
     for folder, _, names in os.walk(cache):
-        for match in filter(None, map(_LEFTOVER.fullmatch, names)):
-            if not _lives(int(match["pid"])):
-                yield os.path.join(folder, match[0])
-
-
-def _lives(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return True
+        yield from filter(is_leftover, (os.path.join(folder, name) for name in sorted(names)))
 
 
 def unused(cache: str, wanted: Collection[str]) -> Iterator[CachedOutput]:

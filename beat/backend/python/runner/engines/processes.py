@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 
 from ...execution import MessageHandler
+from ...execution.messagehandlers import VANISHED
 from ..plan import Block
 from .base import Control, Outcome
 from .children import PATIENCE, Children
@@ -59,10 +60,12 @@ class ProcessEngine:
         finally:
             driver.kill()
             driver.destroy()
+        # of a process that ended without a word, its exit status says most
+        vanished = execute.status != 0 and driver.system_error == VANISHED.text
         return Outcome(
             status=execute.status or 0,
             user_error=driver.user_error,
-            system_error=driver.system_error,
+            system_error="" if vanished else driver.system_error,
             ended_for=ended_for,
             data=driver.statistics,
             usage=execute.usage,
