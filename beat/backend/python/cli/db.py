@@ -42,14 +42,23 @@ def index(folders: Folders, name: str, root_folders: dict[str, str]) -> None:
 
 
 def _datasets(prefix: str, name: str, chosen: list[str]) -> list[Dataset]:
-    """Return the sets of a database that are chosen by a protocol and a set, or by less."""
+    """Return the sets of a database that are chosen: all, those of a protocol, or one.
+
+    A single word that is no protocol chooses the sets that are called so or have such a view.
+    """
     database = Database(prefix, name)
     if not database.valid:
         raise RuntimeError("\n".join(database.errors))
-    protocols = chosen[:1] or database.protocol_names
+    if chosen[1:]:
+        database.set(*chosen)
     found = []
-    for protocol in protocols:
-        for set_name in chosen[1:] or database.set_names(protocol):
-            database.set(protocol, set_name)
-            found.append(Dataset(f"{name}/{protocol}/{set_name}", name, protocol, set_name))
+    for protocol in database.protocol_names:
+        for set_name in database.set_names(protocol):
+            view = database.view_definition(protocol, set_name)["view"]
+            if chosen in ([], [protocol], [protocol, set_name]) or (
+                chosen[0] not in database.protocols and chosen in ([set_name], [view])
+            ):
+                found.append(Dataset(f"{name}/{protocol}/{set_name}", name, protocol, set_name))
+    if not found:
+        raise RuntimeError(f"no protocol, set or view `{chosen[0]}' in database `{name}'")
     return found

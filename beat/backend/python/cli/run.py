@@ -48,16 +48,22 @@ def parse_parameters(
     return parameters
 
 
-@click.command()
+class RunCommand(click.Command):
+    """A command with an option ``--force[=BLOCK]``, whose value never is the next word."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Parse the command line."""
+        return super().parse_args(ctx, ["--force=*" if a == "--force" else a for a in args])
+
+
+@click.command(cls=RunCommand)
 @click.argument("experiments", metavar="EXPERIMENT...", nargs=-1, required=True)
 @click.option("-j", "--jobs", default=1, show_default=True, type=click.IntRange(1))
 @click.option("-n", "--dry-run", is_flag=True, help="Tell what would run, and why.")
 @click.option(
     "--force",
-    is_flag=False,
-    flag_value="*",
     multiple=True,
-    metavar="[BLOCK]",
+    metavar="[=BLOCK]",
     help="Run a block, or all, whatever the cache holds.",
 )
 @click.option("--from", "first", metavar="BLOCK", help="Run only what depends on this block.")
