@@ -143,8 +143,10 @@ class TypedArray(numpy.ndarray):
     _owner: tuple[str, str, Any] | None = None
 
     def __array_finalize__(self, obj: Any) -> None:
-        if self.base is not None and self.dtype == OBJECT:
-            self._owner = getattr(obj, "_owner", None)
+        if isinstance(obj, TypedArray) and self.dtype == OBJECT:
+            base = self.base
+            if base is not None and (base is obj or base is obj.base):
+                self._owner = obj._owner
 
     def holds(self, dtype: Any) -> bool:
         """Tell whether all items are known to be of this type."""
@@ -225,7 +227,7 @@ def _number(formatname: str, attrname: str, dtype: Any, value: Any, casting: str
         raise TypeError(_refusal(formatname, attrname, type(value).__name__, dtype))
     value = source[()]
     if not value:
-        return _converted(dtype, value) if source.dtype.kind in "biufc" else dtype.type(0)
+        return _converted(dtype, value) if source.dtype.kind == dtype.kind else dtype.type(0)
     if casting != "unsafe" and not numpy.can_cast(source.dtype, dtype, casting):  # type: ignore[arg-type]
         raise TypeError(_refusal(formatname, attrname, _described(source.dtype), dtype))
     try:
@@ -237,7 +239,7 @@ def _number(formatname: str, attrname: str, dtype: Any, value: Any, casting: str
 
 def _converted(dtype: numpy.dtype[Any], value: Any) -> Any:
     """Convert as Python does; integers out of range are cut to their lowest bits."""
-    if isinstance(value, numpy.character):
+    if isinstance(value, numpy.generic):
         value = value.item()
     if dtype.kind in "iu":
         return numpy.asarray(int(value)).astype(dtype)[()]

@@ -123,7 +123,7 @@ class Source:
     def function(self, head: str, lines: Iterable[str]) -> Any:
         """Compile a function of that head."""
         text = "\n ".join([f"def function({head}):", *lines])
-        exec(compile(text, f"<codec of {self.codec.name}>", "exec"), self.names)
+        exec(compile(text, f"<codec of {self.codec.klass.__name__}>", "exec"), self.names)
         return self.names.pop("function")
 
     def guarded(self, lines: Iterable[str], errors: object, handler: object) -> list[str]:
