@@ -110,10 +110,11 @@ class Workshop:
         try:
             if piece is not None:
                 block = replace(block, configuration={**block.configuration, "range": list(piece)})
-            make_algorithm_folder(os.path.join(folder, "algorithm"), block, self.experiment)
+            work, experiment = os.path.join(folder, "algorithm"), self.experiment
+            make_algorithm_folder(work, block, experiment.algorithms, experiment.databases)
             if databases_of(block):
                 work = os.path.join(folder, "databases")
-                make_provider_folder(work, block, self.experiment, self.root_folders)
+                make_provider_folder(work, block, experiment.prefix, self.root_folders)
             note = lambda index: progress.note(piece, index)  # noqa: E731
             return self.engine.run(block, folder, Control(self.limits, self.stop, self.kill, note))
         finally:

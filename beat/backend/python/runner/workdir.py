@@ -7,9 +7,9 @@ from collections.abc import Mapping
 
 import simplejson
 
+from ..algorithm import Algorithm
 from ..asset import JSON
 from ..database import Database
-from ..experiment import Experiment
 from ..helpers import convert_experiment_configuration_to_container
 from ..utils import NumpyJSONEncoder
 from .plan import Block
@@ -37,25 +37,33 @@ def databases_of(block: Block) -> list[str]:
     return sorted({item["database"] for item in inputs if "database" in item})
 
 
-def make_algorithm_folder(folder: str, block: Block, experiment: Experiment) -> None:
+def make_algorithm_folder(
+    folder: str,
+    block: Block,
+    algorithms: Mapping[str, Algorithm],
+    databases: Mapping[str, Database],
+) -> None:
     """Make the folder of the processes that run the algorithms of a block."""
     _write_configuration(folder, block)
     prefix = os.path.join(folder, "prefix")
     for side in block.sides:
-        experiment.algorithms[side["algorithm"]].export(prefix)
+        algorithms[side["algorithm"]].export(prefix)
     for name in databases_of(block):  # its formats; the code stays with the provider
-        for dataformat in experiment.databases[name].dataformats.values():
+        for dataformat in databases[name].dataformats.values():
             dataformat.export(prefix)
 
 
 def make_provider_folder(
-    folder: str, block: Block, experiment: Experiment, root_folders: Mapping[str, str]
+    folder: str, block: Block, home: str, root_folders: Mapping[str, str]
 ) -> None:
-    """Make the folder of the processes that provide the databases of a block."""
+    """Make the folder of the processes that provide the databases of a block.
+
+    ``home`` is the prefix that they come from.
+    """
     _write_configuration(folder, block)
     prefix = os.path.join(folder, "prefix")
     for name in databases_of(block):
-        database = Database(experiment.prefix, name)
+        database = Database(home, name)
         database.data["root_folder"] = resolve_root_folder(database, root_folders)
         database.export(prefix)
 

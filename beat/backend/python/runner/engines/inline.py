@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import resource
 import time
+from collections.abc import Callable
 from typing import Any
 
 from ...asset import JSON
@@ -41,7 +42,7 @@ class InlineEngine:
         user_error = system_error = ""
         statistics: JSON = {}
         try:
-            statistics = self._run(block, folder)
+            statistics = self.compute(block, folder, exc=UserError)
         except Exception as error:  # noqa: BLE001 - user code may raise anything
             if self.debug:
                 import pdb
@@ -64,25 +65,35 @@ class InlineEngine:
         status = 1 if user_error or system_error else 0
         return Outcome(status, user_error, system_error, data=statistics, usage=usage)
 
-    def _run(self, block: Block, folder: str) -> JSON:
-        """Run a block; return its statistics."""
+    def compute(
+        self, block: Block, folder: str, exc: Callable[[Any], Exception] | None = None
+    ) -> JSON:
+        """Run a block in its private folder; return the statistics of its data.
+
+        Raises
+        ------
+        UserError
+            If the algorithm returns False.
+        Exception
+            What user code raises, unchanged or as ``exc``.
+        """
         work = os.path.join(folder, "algorithm")
         databases = _databases(block, os.path.join(folder, "databases", "prefix"))
         if block.evaluator is None:
-            return self._execute(work, databases)
+            return self._execute(work, databases, exc)
         import zmq
 
         handler = LoopMessageHandler("ipc://" + os.path.join(folder, "evaluator.socket"))
         context: zmq.Context[Any] = zmq.Context()
         socket = context.socket(zmq.PAIR)
         evaluator = LoopExecutor(
-            handler, work, database_cache=databases, cache_root=self.cache, exc=UserError
+            handler, work, database_cache=databases, cache_root=self.cache, exc=exc
         )
         try:
             _all_steps(evaluator.setup, evaluator.prepare)
             evaluator.process()
             socket.connect(handler.address)
-            return self._execute(work, databases, socket)
+            return self._execute(work, databases, exc, socket)
         finally:
             handler.kill()
             evaluator.wait()
@@ -91,14 +102,20 @@ class InlineEngine:
             socket.close(0)
             context.term()
 
-    def _execute(self, work: str, databases: dict[str, Any], loop_socket: Any = None) -> JSON:
+    def _execute(
+        self,
+        work: str,
+        databases: dict[str, Any],
+        exc: Callable[[Any], Exception] | None,
+        loop_socket: Any = None,
+    ) -> JSON:
         executor = _Executor(
             None,
             work,
             database_cache=databases,
             cache_root=self.cache,
             loop_socket=loop_socket,
-            exc=UserError,
+            exc=exc,
         )
         _all_steps(executor.setup, executor.prepare, executor.process)
         return executor.statistics
