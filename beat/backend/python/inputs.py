@@ -171,35 +171,45 @@ class InputGroup:
         Raises
         ------
         RuntimeError
-            If one of them has no more data (none is advanced then), or if only the platform may
-            advance the group.
+            If one of them has no more data (none is advanced then), if there are no inputs, or
+            if only the platform may advance the group.
         """
         if self.restricted_access:
             raise _not_authorized(self)
         inputs = self._inputs
-        lowest = min([input.data_index_end for input in inputs], default=-1)
-        if len(inputs) > 1:
-            for input in inputs:
-                if input.data_index_end == lowest and not input.hasMoreData():
-                    raise input.exhausted()
-        for input in inputs:
-            if input.data_index_end == lowest:
-                input.next()
-            else:
-                input.data_same_as_previous = True
-        self._update()
-
-    def _update(self) -> None:
-        starts = [input.data_index for input in self._inputs]
-        ends = [input.data_index_end for input in self._inputs]
-        self.data_index = min(starts, default=-1)
-        self.data_index_end = max(ends, default=-1)
-        self.first_data_index = max(starts, default=-1)
-        self.last_data_index = min(ends, default=-1)
+        if len(inputs) == 1:
+            inputs[0].next()
+        elif inputs:
+            self._advance()
+        else:
+            raise RuntimeError(f"no more data: the channel `{self.channel}' has no inputs")
+        # each step of each block comes through here: plain comparisons are the quickest
+        start = high_start = inputs[0].data_index
+        end = low_end = inputs[0].data_index_end
+        for input in inputs[1:]:
+            if input.data_index < start:
+                start = input.data_index
+            elif input.data_index > high_start:
+                high_start = input.data_index
+            if input.data_index_end > end:
+                end = input.data_index_end
+            elif input.data_index_end < low_end:
+                low_end = input.data_index_end
+        self.data_index, self.data_index_end = start, end
+        self.first_data_index, self.last_data_index = high_start, low_end
         if self.synchronization_listener is not None:
-            self.synchronization_listener.onIntervalChanged(
-                self.first_data_index, self.last_data_index
-            )
+            self.synchronization_listener.onIntervalChanged(high_start, low_end)
+
+    def _advance(self) -> None:
+        lowest = min([input.data_index_end for input in self._inputs])
+        due = [input for input in self._inputs if input.data_index_end == lowest]
+        for input in due:
+            if not input.hasMoreData():
+                raise input.exhausted()
+        for input in self._inputs:
+            input.data_same_as_previous = True
+        for input in due:
+            input.next()
 
 
 class InputList:

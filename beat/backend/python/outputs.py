@@ -67,7 +67,7 @@ class Output:
         self._synchronization_listener = synchronization_listener
         self.last_written_data_index = force_start_index - 1
         self.nb_data_blocks_written = 0
-        self._cast_to: Any = None
+        self._sink_casts: bool = getattr(data_sink, "takes_dictionaries", False)
 
     @property
     def data_format(self) -> str | None:
@@ -111,18 +111,11 @@ class Output:
                 f"output `{self.name}': the unit cannot end at index {end_data_index}, it is "
                 f"written up to {start - 1} already"
             )
-        if isinstance(data, dict):
-            data = self._cast(data)
+        if isinstance(data, dict) and not self._sink_casts:
+            data = self._createData().from_dict(data, casting="safe", add_defaults=False)
         self.data_sink.write(data, start, end_data_index)
         self.last_written_data_index = end_data_index
         self.nb_data_blocks_written += 1
-
-    def _cast(self, data: dict[str, Any]) -> Any:
-        dataformat = self.data_sink.dataformat
-        if dataformat is not self._cast_to:
-            self._cast_to = dataformat
-            self._build = dataformat.type._codec.build
-        return self._build(data)
 
     def isDataMissing(self) -> bool:
         """Tell whether units are missing up to where the inputs are, and the sink shall end."""

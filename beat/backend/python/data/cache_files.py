@@ -15,6 +15,8 @@ from array import array
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+import numpy
+
 from .indices import Intervals
 
 DATA = "data"
@@ -246,26 +248,36 @@ def scan_data(path: str) -> UnitTable:
 
 def _scan_units(descriptor: int, path: str, table: UnitTable, position: int) -> None:
     file_size = os.fstat(descriptor).st_size
-    starts, ends = table.units.starts, table.units.ends
-    offsets, sizes = table.offsets, table.sizes
+    add_start, add_end = table.units.starts.append, table.units.ends.append
+    add_offset, add_size = table.offsets.append, table.sizes.append
     chunk, base = b"", position
     while position < file_size:
-        line_end = chunk.find(b"\n", position - base)
+        at = position - base
+        line_end = chunk.find(b"\n", at)
         if line_end < 0:
-            chunk, base = os.pread(descriptor, SCAN_BYTES, position), position
-            line_end = chunk.find(b"\n", 0, LONGEST_HEADER)
+            chunk, base, at = os.pread(descriptor, SCAN_BYTES, position), position, 0
+            line_end = max(0, chunk.find(b"\n", 0, LONGEST_HEADER))
         try:
-            start, end, size = map(int, chunk[position - base : max(line_end, 0)].split())
-        except ValueError:
-            start, end, size = 0, -1, 0
-        offset = base + line_end + 1
-        if start < 0 or start > end or size < 1 or offset + size > file_size:
-            raise OSError(
-                f"damaged data: `{path}', byte {position}: expected `start end size' "
-                f"and a unit of that size, got {chunk[position - base :][:40]!r}"
-            )
-        starts.append(start)
-        ends.append(end)
-        offsets.append(offset)
-        sizes.append(size)
-        position = offset + size
+            start, end, size_text = chunk[at:line_end].split()
+            size = int(size_text)
+            add_start(int(start))
+            add_end(int(end))
+            add_offset(base + line_end + 1)
+            add_size(size)
+        except (ValueError, OverflowError):
+            size = 0
+        if size < 1:
+            raise _damaged(path, position, chunk[at : at + 40])
+        position = base + line_end + 1 + size
+    starts, ends = numpy.asarray(table.units.starts), numpy.asarray(table.units.ends)
+    wrong = numpy.flatnonzero((starts < 0) | (ends < starts))
+    if len(wrong) or position > file_size:
+        last = wrong[0] if len(wrong) else -1
+        raise _damaged(path, table.offsets[last], str(table.units[last]).encode())
+
+
+def _damaged(path: str, position: int, got: bytes) -> OSError:
+    return OSError(
+        f"damaged data: `{path}', byte {position}: expected `start end size' and a unit of that "
+        f"size, got {got!r}"
+    )

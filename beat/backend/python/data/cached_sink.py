@@ -39,6 +39,7 @@ class CachedDataSink(DataSink):
         How long that took, in seconds.
     """
 
+    takes_dictionaries = True
     filename: str | None = None
     dataformat: Any = None
     start_index = 0
@@ -151,14 +152,16 @@ class CachedDataSink(DataSink):
         self.write_duration += perf_counter() - began
 
     def _encoded(self, data: Any) -> bytes:
+        codec = self._codec
         if isinstance(data, dict):
-            data = self._codec.build(data)
+            if self.encoding == "binary":
+                return codec.encode(data)  # type: ignore[no-any-return]
+            data = codec.build(data)
         elif getattr(type(data), "_name", None) != self._format_name:
             got = getattr(type(data), "_name", type(data).__name__)
             raise TypeError(f"expected data of the format `{self._format_name}', got `{got}'")
         if self.encoding == "binary":
-            packed: bytes = type(data)._codec.pack(data)
-            return packed
+            return type(data)._codec.pack(data)  # type: ignore[no-any-return]
         return baseformat.__str__(data).encode()
 
     def statistics(self) -> tuple[int, float]:

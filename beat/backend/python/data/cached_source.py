@@ -249,7 +249,7 @@ class CachedDataSource(DataSource):
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         format_name = state.pop("format_name", None)
-        self.__dict__.update(state)
+        self.__dict__.update(state, _open_files={})
         if format_name is not None:
             self._take_format(format_name)
 

@@ -105,6 +105,13 @@ class DatabaseOutputDataSource(DataSource):
         self.read_duration += perf_counter() - began
         return data, start, end
 
+    def _packed(self, data: Any) -> bytes:
+        if data is None:
+            return b""
+        if isinstance(data, dict):
+            return self._codec.encode(data)  # type: ignore[no-any-return]
+        return type(data)._codec.pack(data)  # type: ignore[no-any-return]
+
 
 def _equal_runs(values: Sequence[Any], offset: int) -> Intervals:
     """Return the intervals of consecutive equal values, counted from ``offset``."""

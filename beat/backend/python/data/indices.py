@@ -92,13 +92,16 @@ class Intervals(Sequence[Interval]):
 
     def find(self, index: int) -> int | None:
         """Return the position of the interval that covers an index, None if there is none."""
-        return find_interval(self.starts, self.ends, index)
+        position = bisect_left(self.ends, index)
+        covered = position < len(self.ends) and self.starts[position] <= index
+        return position if covered else None
 
     def overlap(self, start_index: int | None, end_index: int | None) -> slice:
         """Return the positions of the intervals that overlap a range."""
         first = 0 if start_index is None else bisect_left(self.ends, start_index)
         stop = len(self) if end_index is None else bisect_left(self.starts, end_index + 1)
-        return slice(first, max(first, stop))
+        empty = start_index is not None and end_index is not None and end_index < start_index
+        return slice(first, first if empty else max(first, stop))
 
     def clipped(self, start_index: int | None, end_index: int | None) -> Intervals:
         """Return the intervals that overlap a range, none of them reaching beyond it."""
@@ -108,12 +111,6 @@ class Intervals(Sequence[Interval]):
         if len(kept) and end_index is not None:
             kept.ends[-1] = min(kept.ends[-1], end_index)
         return kept
-
-
-def find_interval(starts: Sequence[int], ends: Sequence[int], index: int) -> int | None:
-    """Return the position of the interval that covers an index, None if there is none."""
-    position = bisect_left(ends, index)
-    return position if position < len(ends) and starts[position] <= index else None
 
 
 def common_split(lists: Sequence[Intervals]) -> Intervals:

@@ -31,6 +31,7 @@ class RemoteDataSource(DataSource):
     """
 
     dataformat: Any = None
+    input_name = ""
     _last = -2
     _window = 1
     _largest = 0
@@ -78,16 +79,25 @@ class RemoteDataSource(DataSource):
         self._name = input_name.encode()
         self._ahead: deque[tuple[int, Ticket]] = deque()
         self.reset()
-        frames = self._conversation.request(b"ifo", self._name)
-        if len(frames) != 1 + 2 * int(frames[0]):
-            raise RemoteException(
-                "sys",
-                f"`{input_name}': {int(frames[0])} units were announced, "
-                f"with {len(frames) - 1} numbers in place of twice as many",
-            )
-        self.infos = Intervals(map(int, frames[1::2]), map(int, frames[2::2]))
+        self.infos = self._units(self._conversation.request(b"ifo", self._name))
         self.ready = True
         return True
+
+    def _units(self, frames: list[Frame]) -> Intervals:
+        try:
+            count, *limits = map(int, frames)
+        except ValueError:
+            raise self._malformed(
+                f"no number in {bytes(frames[0])[:40]!r} and what follows"
+            ) from None
+        if len(limits) != 2 * count:
+            raise self._malformed(
+                f"{count} units were announced, with {len(limits)} numbers, not twice as many"
+            )
+        return Intervals(limits[0::2], limits[1::2])
+
+    def _malformed(self, text: str) -> RemoteException:
+        return RemoteException("sys", f"malformed answer for input `{self.input_name}': {text}")
 
     def __getitem__(self, index: int) -> Unit:
         infos = self.infos
@@ -124,11 +134,10 @@ class RemoteDataSource(DataSource):
     def _receive(self, ticket: Ticket, index: int) -> Frame:
         began = perf_counter()
         frames = self._conversation.receive(ticket)
-        if len(frames) != 3 or int(frames[0]) != self.infos[index][0]:
-            raise RemoteException(
-                "sys",
-                f"`{self.input_name}', unit {index}: the answer begins with "
-                f"{bytes(frames[0][:40])!r}, expected {self.infos[index][0]}",
+        if len(frames) != 3 or frames[0] != b"%d" % self.infos[index][0]:
+            raise self._malformed(
+                f"for unit {index} the answer begins with {bytes(frames[0])[:40]!r}, expected "
+                f"{self.infos[index][0]}, and has {len(frames)} frames, expected 3"
             )
         payload = frames[2]
         self._largest = max(self._largest, len(payload))
@@ -155,3 +164,8 @@ class RemoteDataSource(DataSource):
             ticket.forget()
         self._ahead.clear()
         self._window = 1
+
+    def __reduce__(self) -> Any:
+        raise TypeError(
+            f"the source of input `{self.input_name}' belongs to one process: it has a socket"
+        )

@@ -8,7 +8,15 @@ from typing import Any
 
 
 class DataSink(ABC):
-    """Takes the data units of an output. Subclasses need not call a constructor."""
+    """Takes the data units of an output. Subclasses need not call a constructor.
+
+    Attributes
+    ----------
+    takes_dictionaries : bool
+        Whether `write` casts dictionaries itself, safely; else outputs do so before.
+    """
+
+    takes_dictionaries = False
 
     @abstractmethod
     def write(self, data: Any, start_data_index: int, end_data_index: int) -> None:

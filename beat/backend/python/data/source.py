@@ -108,9 +108,15 @@ class DataSource:
 
     def getAtDataIndex(self, data_index: int) -> Unit:
         """Return the unit that covers an index, as ``[i]`` does."""
-        if len(self.infos):
-            found = self._intervals().find(data_index)
-            return NO_UNIT if found is None else self[found]
+        units = getattr(self.infos, "intervals", None)
+        if units is None:
+            if not len(self.infos):
+                return self._find_by_reading(data_index)
+            units = self._intervals()
+        found = units.find(data_index)
+        return NO_UNIT if found is None else self[found]
+
+    def _find_by_reading(self, data_index: int) -> Unit:
         position = bisect_left(range(len(self)), data_index, key=lambda i: self[i][2])
         unit = self[position]
         return unit if unit[1] is not None and unit[1] <= data_index else NO_UNIT

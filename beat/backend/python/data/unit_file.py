@@ -17,6 +17,7 @@ from .cache_files import LONGEST_HEADER
 
 CHUNK_BYTES = 1 << 17
 LARGE_BYTES = 1 << 16
+SMALL_FILE_BYTES = 1 << 22
 WINDOW_BYTES = 1 << 25
 MOST_WINDOWS = 64
 _MOST_PER_CALL = 1 << 30  # one system call reads at most 2 GiB
@@ -38,6 +39,7 @@ class UnitFile:
     def __init__(self, path: str) -> None:
         self.path = path
         self._descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        self._size = os.fstat(self._descriptor).st_size
         self._chunk = b""
         self._chunk_start = 0
         self._window: Any = b""
@@ -66,12 +68,22 @@ class UnitFile:
         """Return a buffer that holds the bytes of a unit, and where in it they begin."""
         at = offset - self._chunk_start
         if at < 0 or at + size > len(self._chunk):
-            in_order = 0 <= at <= len(self._chunk) + LONGEST_HEADER
-            self._chunk = os.pread(self._descriptor, CHUNK_BYTES if in_order else size, offset)
-            self._chunk_start, at = offset, 0
-            if len(self._chunk) < size:
-                raise self._truncated(offset, size)
+            self._fill(offset, size)
+            at = offset - self._chunk_start
         return self._chunk, at
+
+    def _fill(self, offset: int, size: int) -> None:
+        """Read ahead where units are read in order; read a small file as a whole else."""
+        ahead = offset - self._chunk_start - len(self._chunk)
+        start, length = offset, size
+        if -len(self._chunk) <= ahead <= LONGEST_HEADER:
+            length = CHUNK_BYTES
+        elif self._size <= SMALL_FILE_BYTES:
+            start, length = 0, self._size
+        self._chunk = os.pread(self._descriptor, length, start)
+        self._chunk_start = start
+        if offset + size > start + len(self._chunk):
+            raise self._truncated(offset, size)
 
     def private(self, offset: int, size: int) -> tuple[Any, int]:
         """Return a writable buffer that holds the bytes of a unit, and where in it they begin.

@@ -213,7 +213,8 @@ class Conversation:
     def _wait(self, event: int, deadline: float | None) -> None:
         """Wait until the socket can be read from (or written to)."""
         limit = _milliseconds(deadline)
-        if self._socket.poll(QUIET_MILLISECONDS if limit is None else min(limit, 250), event):
+        quiet = QUIET_MILLISECONDS if limit is None else min(limit, QUIET_MILLISECONDS)
+        if self._socket.poll(quiet, event):
             return
         if self._watch is not None:
             self._wait_watching(self._watch, event, deadline)
