@@ -67,32 +67,57 @@ def check_declarations(parameters: Any, errors: list[str]) -> None:
         errors.append(f"`parameters' must be an object, got {type(parameters).__name__}")
         return
     for name, declared in parameters.items():
-        try:
-            _convert_declaration(declared)
-        except CONVERSION_ERRORS as error:
-            errors.append(f"parameter `{name}': {error}")
+        problems = declaration_problems(declared)
+        errors += [f"parameter `{name}': {problem}" for _, problem in problems]
 
 
-def _convert_declaration(declared: Any) -> None:
+def declaration_problems(declared: Any) -> list[tuple[str, str]]:
+    """Convert the declaration of a parameter in place.
+
+    Returns
+    -------
+    list of tuple
+        What is wrong: the key, and the problem.
+    """
     if not isinstance(declared, dict):
-        raise TypeError(f"expected an object, got {type(declared).__name__}")
+        return [("", f"expected an object, got {type(declared).__name__}")]
     type_name = declared.get("type")
     if not isinstance(type_name, str) or type_name not in BASIC_TYPES:
-        raise ValueError(f"expected a basic type, got {type_name!r:.100}")
+        return [("type", f"expected a basic type, got {type_name!r:.100}")]
     basic: Any = BASIC_TYPES[type_name]
     dtype = declared["type"] = numpy.dtype(basic)
+    problems = []
+    for key, convert_part in (
+        ("range", _convert_range),
+        ("choice", _convert_choice),
+        ("default", _convert_default),
+    ):
+        if key in declared:
+            try:
+                convert_part(dtype, declared)
+            except CONVERSION_ERRORS as error:
+                problems.append((key, str(error)))
+    return problems
 
-    if "range" in declared:
-        limits = _converted_list(dtype, declared, "range")
-        if len(limits) < 2 or not limits[0] < limits[1]:
-            raise ValueError(f"range {limits} must be [start, end] with start < end")
-    if "choice" in declared:
-        _converted_list(dtype, declared, "choice")
-    if "default" in declared:
-        declared["default"] = _converted(dtype, declared["default"], "default")
+
+def _convert_range(dtype: Any, declared: dict[str, Any]) -> None:
+    limits = _converted_list(dtype, declared, "range")
+    if len(limits) < 2 or not limits[0] < limits[1]:
+        raise ValueError(f"range {limits} must be [start, end] with start < end")
+
+
+def _convert_choice(dtype: Any, declared: dict[str, Any]) -> None:
+    _converted_list(dtype, declared, "choice")
+
+
+def _convert_default(dtype: Any, declared: dict[str, Any]) -> None:
+    declared["default"] = _converted(dtype, declared["default"], "default")
+    try:
         problem = _restriction(declared, declared["default"])
-        if problem:
-            raise ValueError(f"default {problem}")
+    except (*CONVERSION_ERRORS, IndexError):
+        return  # the range is wrong, which is told already
+    if problem:
+        raise ValueError(f"default {problem}")
 
 
 def _converted_list(dtype: Any, declared: dict[str, Any], key: str) -> list[Any]:

@@ -17,6 +17,9 @@ Pointer = tuple[str | int, ...]
 #: offsets in the text: of the key (where there is one) and of the value, each from and to
 Span = tuple[int, int]
 
+#: for at most that many findings of a document, near names are looked for
+MAX_SUGGESTIONS = 50
+
 _BLANK = re.compile(r"[ \t\n\r]*")
 _DECODER = json.JSONDecoder(parse_int=str, parse_float=str, parse_constant=str)
 
@@ -51,6 +54,7 @@ class Document:
         self.text = text
         self.data = data
         self.findings: list[Finding] = []
+        self._suggestions_left = MAX_SUGGESTIONS
 
     @classmethod
     def parse(cls, content: str | bytes, path: str | None = None) -> Document:
@@ -116,6 +120,7 @@ class Document:
         """
         if message is None:
             message = f"expected {expected}, found {describe(value)}"
+        self._suggestions_left -= word is not None
         return Finding(
             message,
             severity,
@@ -123,7 +128,7 @@ class Document:
             pointer=pointer_text(pointer),
             expected=expected,
             found=describe(value),
-            suggestion=None if word is None else nearest(word, known),
+            suggestion=nearest(word, known) if word and self._suggestions_left >= 0 else None,
             **self._place(self._span(pointer, key)),
         )
 
@@ -212,7 +217,7 @@ def excerpt(lines: list[str], number: int, start: int, end: int) -> str:
     """
     cut = max(start - MAX_LINE // 2, 0) if start > MAX_LINE * 3 // 4 else 0
     width = len(str(number)) + 4
-    shown = [printable(line[cut : cut + MAX_LINE], MAX_LINE) for line in lines]
+    shown = [printable(line[cut:], MAX_LINE) for line in lines]
     first = number - len(lines) + 1
     numbered = [f"{first + i:>{width}} | {line}".rstrip() for i, line in enumerate(shown)]
     marks = "^" * max(min(end - cut, MAX_LINE) - (start - cut), 1)

@@ -8,6 +8,8 @@ from collections.abc import Iterable
 #: how many of many names are compared in full
 MAX_COMPARED = 30
 MAX_LENGTH = 200
+#: how alike two names must be, from 0 to 1
+CUTOFF = 0.75
 
 
 def nearest(word: str, known: Iterable[str]) -> str | None:
@@ -27,7 +29,7 @@ def nearest(word: str, known: Iterable[str]) -> str | None:
     if len(candidates) > MAX_COMPARED:
         candidates.sort(key=lambda name: -_shared(word, name))
         del candidates[MAX_COMPARED:]
-    found = difflib.get_close_matches(word, candidates, n=1, cutoff=0.6)
+    found = difflib.get_close_matches(word, candidates, n=1, cutoff=CUTOFF)
     return found[0] if found else None
 
 

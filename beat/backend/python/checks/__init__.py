@@ -1,0 +1,66 @@
+"""Checks declarations as a compiler does: everything that is wrong, each with its place.
+
+Each kind has a module with its rules. The rules look at declarations and at the text of the code;
+nothing of the users' is imported or run.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from .. import utils
+from ..schema import Finding
+from . import (
+    algorithm,
+    database,
+    dataformat,
+    experiment,
+    library,
+    plotter,
+    plotterparameter,
+    protocoltemplate,
+    toolchain,
+)
+from .catalog import Catalog as Catalog
+from .catalog import Entry as Entry
+
+RULES = {
+    "dataformat": dataformat.RULES,
+    "library": library.RULES,
+    "algorithm": algorithm.RULES,
+    "protocoltemplate": protocoltemplate.RULES,
+    "database": database.RULES,
+    "toolchain": toolchain.RULES,
+    "experiment": experiment.RULES,
+    "plotter": plotter.RULES,
+    "plotterparameter": plotterparameter.RULES,
+}
+
+
+def open_catalog(prefix: str | utils.Prefix) -> Catalog:
+    """Return what there is in a prefix."""
+    return Catalog(prefix, RULES)
+
+
+def check(asset: Any, catalog: Catalog | None = None) -> list[Finding]:
+    """Return everything that is wrong with an object and with all that it refers to.
+
+    Parameters
+    ----------
+    asset : Asset
+        The object. One that has a file is checked as it is there.
+    catalog : Catalog, optional
+        What is known already of its prefix.
+
+    Returns
+    -------
+    list of Finding
+        Errors and warnings, those of the object itself first.
+    """
+    catalog = open_catalog(asset.prefix) if catalog is None else catalog
+    kind = asset.storage_class.asset_type
+    name = asset.storage.fullname if asset.storage is not None else ""
+    entry = catalog.find(kind, name) if name else None
+    if entry is None:
+        entry = catalog.add(kind, name, asset.data)
+    return [finding for one in catalog.closure([entry]) for finding in one.findings]
