@@ -273,6 +273,20 @@ CRASHES = {
 }
 
 
+def test_the_data_index_of_a_failure_and_the_progress_before_it_are_told(prefix, cache, runner):
+    slow = "import time; time.sleep(0.05); 1 / int(inputs['in'].data.value - 12)"
+    code = COPY.replace("        outputs", f"        {slow}\n        outputs")
+    name = write_small_experiment(prefix, code)
+    seen = []
+    with pytest.raises(RunFailed, match="failed at data index 12"):
+        runner.run(name, on_event=lambda e: seen.append(e))
+    progress = [event for event in seen if event.state == "progress"]
+    assert progress
+    assert [event.index for event in progress] == sorted({event.index for event in progress})
+    assert {event.total for event in progress} == {20}
+    assert progress[-1].index <= 13
+
+
 @pytest.mark.parametrize("crash", CRASHES)
 def test_every_way_to_fail_is_reported_and_leaves_nothing(crash, runner, prefix, cache):
     statement, text, status = CRASHES[crash]

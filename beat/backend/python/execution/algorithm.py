@@ -77,6 +77,13 @@ class AlgorithmExecutor(Block):
             self.loop_channel = LoopChannel(loop_socket)
             self.loop_channel.setup(self.algorithm, self.prefix)
 
+    @property
+    def data_index(self) -> int:
+        """The last data index that was taken from the main inputs, or written; -1 before."""
+        written = [output.last_written_data_index for output in self.output_list]
+        group = self.input_list.main_group
+        return max([-1 if group is None else group.last_data_index, *written], default=-1)
+
     def process(self) -> bool:
         """Run the algorithm on all data, and report to the driver.
 

@@ -56,7 +56,7 @@ class Failure:
         usage = self.outcome.usage
         lines = [f"block `{self.name}' (algorithm {self.algorithm}) failed"]
         if self.outcome.index is not None and self.outcome.index >= 0:
-            lines[0] += f" after data index {self.outcome.index}"
+            lines[0] += f" at data index {self.outcome.index}"
         lines.append(self.outcome.cause.rstrip())
         log = self.outcome.log.strip()
         if log and log not in self.outcome.cause:

@@ -13,6 +13,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = Parser("execute", "Run the algorithm of a block.")
     parser.add_argument("--cache", default="/cache", metavar="<path>", help="folder of the cache")
     parser.add_argument("--loop", metavar="<addr>", help="address of the loop's evaluator")
+    parser.add_argument("--progress", metavar="<file>", help="where to note how far it has come")
     parser.add_argument("addr", help="address of the controlling process")
     parser.add_argument("dir", help="folder with configuration.json and prefix/")
     parser.add_argument("db_addr", nargs="?", help="address of the databases provider")
@@ -22,7 +23,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     from .running import run_algorithm
 
     log_to_stderr(options.debug)
-    return run_algorithm(options.addr, options.dir, options.cache, options.db_addr, options.loop)
+    return run_algorithm(
+        options.addr,
+        options.dir,
+        options.cache,
+        options.db_addr,
+        options.loop,
+        options.progress,
+    )
 
 
 if __name__ == "__main__":

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import threading
 from typing import Any
 
 import zmq
@@ -15,6 +16,7 @@ from ..execution.sockets import close_pair, connect_pair
 from .privileges import become
 from .process import Driver, Terminated, complain, terminable
 
+NOTE_SECONDS = 0.1
 STEPS = ("setup", "prepare", "process")
 
 
@@ -28,8 +30,52 @@ class _Executor(AlgorithmExecutor):
         super().done(stats)
 
 
+class ProgressNote:
+    """Notes in a file, a few times a second, the data index that an executor is at.
+
+    Parameters
+    ----------
+    path : str or None
+        The file; None for no notes.
+    """
+
+    def __init__(self, path: str | None) -> None:
+        self._file = None if path is None else open(path, "wb", buffering=0)  # noqa: SIM115
+        self._ended = threading.Event()
+        self._thread: threading.Thread | None = None
+
+    def follow(self, executor: AlgorithmExecutor) -> None:
+        """Begin to take notes."""
+        if self._file is not None:
+            self._thread = threading.Thread(target=self._take, args=(executor,), daemon=True)
+            self._thread.start()
+
+    def _take(self, executor: AlgorithmExecutor) -> None:
+        assert self._file is not None
+        noted = -1
+        over = False
+        while not over:
+            over = self._ended.wait(NOTE_SECONDS)
+            if executor.data_index != noted:
+                noted = executor.data_index
+                os.pwrite(self._file.fileno(), b"%20d" % noted, 0)
+
+    def end(self) -> None:
+        """Take the last note."""
+        self._ended.set()
+        if self._thread is not None:
+            self._thread.join()
+        if self._file is not None:
+            self._file.close()
+
+
 def run_algorithm(
-    address: str, directory: str, cache: str, db_address: str | None, loop_address: str | None
+    address: str,
+    directory: str,
+    cache: str,
+    db_address: str | None,
+    loop_address: str | None,
+    progress: str | None = None,
 ) -> int:
     """Run the block in a working directory.
 
@@ -43,6 +89,8 @@ def run_algorithm(
         The folder of the cache.
     db_address, loop_address : str or None
         Where the provider of the databases and the evaluator listen.
+    progress : str, optional
+        The file to note in how far it has come.
 
     Returns
     -------
@@ -52,11 +100,12 @@ def run_algorithm(
     context: zmq.Context[Any] = zmq.Context()
     driver = Driver(context, address)
     peers = [connect_pair(context, peer) if peer else None for peer in (db_address, loop_address)]
+    note = ProgressNote(progress)
     failure = None
     try:
         with terminable():
             driver.watch()
-            failure = _run(driver, directory, cache, *peers)
+            failure = _run(driver, note, directory, cache, *peers)
             driver.unwatch()
         if failure is not None:
             driver.report(failure)
@@ -64,6 +113,7 @@ def run_algorithm(
         driver.unwatch()
         failure = Failure("sys", "terminated" if not driver.gone else "the driver is gone")
     finally:
+        note.end()
         driver.close()
         for peer in filter(None, peers):
             close_pair(peer)
@@ -76,6 +126,7 @@ def run_algorithm(
 
 def _run(
     driver: Driver,
+    note: ProgressNote,
     directory: str,
     cache: str,
     db_socket: zmq.Socket[bytes] | None,
@@ -94,6 +145,7 @@ def _run(
         )
         executor.driver = driver
         driver.last_wish = executor.discard_outputs
+        note.follow(executor)
         for step in STEPS:
             if not getattr(executor, step)():
                 raise UserError(f"Could not {step} algorithm (returned False)")

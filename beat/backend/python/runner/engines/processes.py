@@ -41,7 +41,7 @@ class ProcessEngine:
     def _run(self, block: Block, folder: str, children: Children, control: Control) -> Outcome:
         work = os.path.join(folder, "algorithm")
         progress = os.path.join(folder, PROGRESS)
-        arguments = [*self._options, f"--cache={self.cache}"]
+        arguments = [*self._options, f"--cache={self.cache}", f"--progress={progress}"]
         if block.evaluator is not None:
             provider = self._provide(children, block, folder, "loop")
             address = _address(folder, "evaluator")
