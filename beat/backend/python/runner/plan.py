@@ -12,6 +12,7 @@ from typing import Any
 
 from .. import hash as hashing
 from ..asset import JSON
+from ..environment import environment
 from ..experiment import Experiment
 from ..toolchain import Connection, EndPoint
 
@@ -174,8 +175,6 @@ class _Planner:
     def _default_environment(self) -> JSON:
         if "environment" in self.globals:
             return self.globals["environment"]  # type: ignore[no-any-return]
-        from ..scripts.describe import environment
-
         running = environment()
         return {"name": running["name"], "version": running["version"]}
 
