@@ -16,6 +16,7 @@ COMMANDS = {
     "status": ("status:status", "Tell what of an experiment is in the cache."),
     "logs": ("status:logs", "Print what an experiment's blocks said."),
     "cache": ("cache:cache", "Look at, check and tidy what was computed."),
+    "flow": ("flow:flow", "Run workflows over one HDF5 file."),
     "doctor": ("doctor:doctor", "Check that this machine has what experiments need."),
     "completion": ("doctor:completion", "Print what makes a shell complete words."),
 }
