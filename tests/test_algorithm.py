@@ -103,7 +103,7 @@ def test_loop_end_points(make):
         (None, "Algorithm declaration file not found"),
         ('{"a": 1, "a": 2}', "Algorithm declaration file invalid"),
         ("{broken", "Algorithm declaration file invalid"),
-        ("[1]", "expected an object, got list"),
+        ("[1]", "expected an object, found a list"),
         (algorithm_declaration(groups=None), "`groups' must be a list"),
         (algorithm_declaration(groups={"inputs": {}}), "`groups' must be a list"),
         (algorithm_declaration(groups=["x"]), "groups[0]: `inputs'"),

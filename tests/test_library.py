@@ -89,10 +89,9 @@ def test_errors_are_collected(prefix, name, text):
 
 
 def test_errors_name_the_file(prefix):
-    path = f"{prefix}/libraries/user/double/1.json"
     error = Library(prefix, "user/double/1").errors[0]
     assert error.startswith("Library declaration file invalid")
-    assert path in error
+    assert "libraries/user/double/1.json:1:" in error
 
 
 @pytest.mark.parametrize("name", ["user/base", "user/base/1/2", "../x/1", ""])

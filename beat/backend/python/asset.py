@@ -12,7 +12,8 @@ from typing import Any, ClassVar, Protocol
 
 import simplejson
 
-from .utils import AbstractStorage, NumpyJSONEncoder, error_on_duplicate_key_hook
+from .schema import Document
+from .utils import AbstractStorage, NumpyJSONEncoder, shown_path
 
 JSON = dict[str, Any]
 
@@ -22,25 +23,6 @@ class Readable(Protocol):
 
     def read(self) -> str | bytes:
         """Return the whole content."""
-
-
-def parse_declaration(text: str | bytes) -> JSON:
-    """Parse the JSON object of a declaration.
-
-    Raises
-    ------
-    RuntimeError
-        If the text is no JSON object, or if a key stands twice in an object.
-    """
-    try:
-        data = simplejson.loads(text, object_pairs_hook=error_on_duplicate_key_hook)
-    except RecursionError:
-        raise RuntimeError("Invalid JSON: nested too deeply") from None
-    except ValueError as error:
-        raise RuntimeError(f"Invalid JSON: {error}") from None
-    if not isinstance(data, dict):
-        raise RuntimeError(f"Invalid JSON: expected an object, got {type(data).__name__}")
-    return data
 
 
 class Asset:
@@ -102,12 +84,15 @@ class Asset:
         if not os.path.isfile(path):
             self.errors.append(f"{self.kind} declaration file not found: {path}")
             return False
-        try:
-            with open(path, "rb") as f:
-                self.data = parse_declaration(f.read())
-        except (RuntimeError, OSError) as error:
-            self.errors.append(f"{self.kind} declaration file invalid: {path}: {error}")
+        document = Document.read(path, shown_path(self.prefix, path))
+        problems = document.findings
+        if not problems and not isinstance(document.data, dict):
+            problems = [document.finding((), expected="an object", value=document.data)]
+        if problems:
+            lead = f"{self.kind} declaration file invalid: "
+            self.errors += [problem.led_by(lead) for problem in problems]
             return False
+        self.data = document.data
         return True
 
     @property

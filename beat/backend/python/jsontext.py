@@ -207,7 +207,7 @@ def _scan(text: str) -> Iterator[Problem]:
             key = _text_of(token["string"])
             if keys is not None and key in keys:
                 yield Problem(
-                    token.start(), f"Invalid file content: key `{key:.100}' found several times"
+                    token.start(), f"Invalid file content: {key:.100} found several times"
                 )
             if keys is not None:
                 keys.add(key)

@@ -12,7 +12,11 @@ import numpy
 import simplejson
 
 from . import hash as hashing
+from . import jsontext
 from .publish import publish
+
+#: the longest part of a name, in bytes: file names can be no longer than 255, with all suffixes
+MAX_NAME = 200
 
 EXTENSIONS = {"unknown": "", "cxx": ".so", "matlab": ".m", "python": ".py", "r": ".r"}
 
@@ -35,7 +39,12 @@ def check_name(kind: str, name: str, parts: int) -> list[str]:
 
 
 def _is_plain(piece: str) -> bool:
-    return piece not in ("", ".", "..") and piece.isprintable() and "\\" not in piece
+    return (
+        piece not in ("", ".", "..")
+        and piece.isprintable()
+        and "\\" not in piece
+        and len(piece.encode()) <= MAX_NAME
+    )
 
 
 def hashed_or_simple(prefix: str | Prefix, what: str, path: str, suffix: str = ".json") -> str:
@@ -54,6 +63,15 @@ def simple_path(prefix: str | Prefix, what: str, path: str, suffix: str = ".json
     file = os.path.join(what, path + suffix)
     found = prefix.path(file) if isinstance(prefix, Prefix) else os.path.join(prefix, file)
     return found.removesuffix(suffix)
+
+
+def shown_path(prefix: str | Prefix, path: str) -> str:
+    """Return how a file of a prefix is called in messages: relative to the prefix."""
+    for folder in prefix.paths if isinstance(prefix, Prefix) else [prefix]:
+        start = os.path.join(folder, "")
+        if path.startswith(start):
+            return path.removeprefix(start)
+    return path
 
 
 def safe_rmfile(f: str) -> None:
@@ -282,8 +300,8 @@ class CodeStorage(AbstractStorage):
 
     def _stored_language(self) -> str:
         try:
-            return _declared_language(self.json.try_load())
-        except (OSError, ValueError):  # not readable, or no text
+            return _declared_language(jsontext.read(self.json.path))
+        except (OSError, jsontext.MalformedJSON):  # not there, not readable, or not acceptable
             return "unknown"
 
     def exists(self) -> bool:
@@ -321,12 +339,12 @@ class CodeStorage(AbstractStorage):
         self._save_texts(declaration, description)
 
 
-def _declared_language(declaration: str | Mapping[str, Any] | None) -> str:
+def _declared_language(declaration: str | bytes | Mapping[str, Any]) -> str:
     """Return the language a declaration names, ``unknown`` when it names none that is known."""
-    if isinstance(declaration, str):
+    if isinstance(declaration, (str, bytes)):
         try:
-            declaration = simplejson.loads(declaration)
-        except (ValueError, RecursionError):
+            _, declaration = jsontext.parse(declaration)
+        except jsontext.MalformedJSON:
             return "unknown"
     language = declaration.get("language") if isinstance(declaration, Mapping) else None
     return language if isinstance(language, str) and language in EXTENSIONS else "unknown"

@@ -171,12 +171,8 @@ class Catalog:
         return Entry(self, kind, name, stem, document)
 
     def shown(self, path: str) -> str:
-        """Return how a file is called in messages: relative to its prefix."""
-        for folder in self.folders:
-            start = os.path.join(folder, "")
-            if path.startswith(start):
-                return path.removeprefix(start)
-        return path
+        """Return how a file is called in messages."""
+        return utils.shown_path(self.prefix, path)
 
     def leads_out(self, path: str) -> bool:
         """Tell whether a path leads out of the prefix, through a symbolic link.

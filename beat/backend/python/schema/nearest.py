@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterable
 
 #: how many of many names are compared in full
@@ -29,6 +28,8 @@ def nearest(word: str, known: Iterable[str]) -> str | None:
     if len(candidates) > MAX_COMPARED:
         candidates.sort(key=lambda name: -_shared(word, name))
         del candidates[MAX_COMPARED:]
+    import difflib
+
     found = difflib.get_close_matches(word, candidates, n=1, cutoff=CUTOFF)
     return found[0] if found else None
 
