@@ -64,13 +64,14 @@ class TestNames:
 class TestPlaces:
     def test_the_hashed_place_is_used_only_when_something_is_there(self, tmp_path):
         prefix = str(tmp_path)
-        simple = f"{prefix}/algorithms/user/name/1"
+        simple = f"{prefix}/algorithms/user/name/1.json"
         assert utils.hashed_or_simple(prefix, "algorithms", "user/name/1") == simple
         hashed = tmp_path / "algorithms" / hashing.toUserPath("user") / "name"
         hashed.mkdir(parents=True)
         (hashed / "1.json").write_text("{}")
-        assert utils.hashed_or_simple(prefix, "algorithms", "user/name/1") == f"{hashed}/1"
-        assert utils.hashed_or_simple(prefix, "algorithms", "user/name/1", ".py") == simple
+        assert utils.hashed_or_simple(prefix, "algorithms", "user/name/1") == f"{hashed}/1.json"
+        code = utils.hashed_or_simple(prefix, "algorithms", "user/name/1", ".py")
+        assert code == f"{prefix}/algorithms/user/name/1.py"
 
     def test_a_search_path_of_prefixes(self, tmp_path):
         for name in ("one", "two"):
@@ -83,7 +84,7 @@ class TestPlaces:
         (tmp_path / "two" / "texts" / "user" / "name").mkdir(parents=True)
         (tmp_path / "two" / "texts" / "user" / "name" / "1.json").write_text("{}")
         found = utils.hashed_or_simple(search, "texts", "user/name/1")
-        assert found == str(tmp_path / "two" / "texts" / "user" / "name" / "1")
+        assert found == str(tmp_path / "two" / "texts" / "user" / "name" / "1.json")
 
     def test_an_empty_search_path(self):
         with pytest.raises(RuntimeError, match="no prefix"):

@@ -48,21 +48,20 @@ def _is_plain(piece: str) -> bool:
 
 
 def hashed_or_simple(prefix: str | Prefix, what: str, path: str, suffix: str = ".json") -> str:
-    """Return the path of an object, without extension.
+    """Return the path of a file of an object that belongs to a user, suffix included.
 
-    The hashed place, ``<prefix>/<what>/<toUserPath(user)>/<rest>``, when there is an object,
-    else ``<prefix>/<what>/<path>``.
+    The hashed place, ``<prefix>/<what>/<toUserPath(user)>/<rest><suffix>``, when there is such a
+    file, else ``<prefix>/<what>/<path><suffix>``.
     """
     username, _, rest = path.partition("/")
     hashed = simple_path(prefix, what, f"{hashing.toUserPath(username)}/{rest}", suffix)
-    return hashed if os.path.exists(hashed + suffix) else simple_path(prefix, what, path, suffix)
+    return hashed if os.path.exists(hashed) else simple_path(prefix, what, path, suffix)
 
 
 def simple_path(prefix: str | Prefix, what: str, path: str, suffix: str = ".json") -> str:
-    """Return the path of an object, without extension: ``<prefix>/<what>/<path>``."""
+    """Return the path of a file of an object: ``<prefix>/<what>/<path><suffix>``."""
     file = os.path.join(what, path + suffix)
-    found = prefix.path(file) if isinstance(prefix, Prefix) else os.path.join(prefix, file)
-    return found.removesuffix(suffix)
+    return prefix.path(file) if isinstance(prefix, Prefix) else os.path.join(prefix, file)
 
 
 def shown_path(prefix: str | Prefix, path: str) -> str:
@@ -200,7 +199,7 @@ class AbstractStorage:
     Parameters
     ----------
     path : str
-        The path of the files, without extension.
+        The path of the files without extension, or that of the declaration.
 
     Raises
     ------
@@ -215,9 +214,9 @@ class AbstractStorage:
         for attribute in ("asset_type", "asset_folder"):
             if not isinstance(getattr(self, attribute), str):
                 raise TypeError(f"{type(self).__name__}.{attribute} must be a string")
-        self.path = path
-        self.json = File(path + ".json")
-        self.doc = File(path + ".rst")
+        self.path = path.removesuffix(".json")
+        self.json = File(self.path + ".json")
+        self.doc = File(self.path + ".rst")
 
     def exists(self) -> bool:
         """Tell whether the object is there."""
@@ -274,7 +273,7 @@ class CodeStorage(AbstractStorage):
     Parameters
     ----------
     path : str
-        The path of the files, without extension.
+        The path of the files without extension, or that of the declaration.
     language : str, optional
         The language of the code; by default what the declaration says, else ``unknown``.
 

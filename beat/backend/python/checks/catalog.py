@@ -159,8 +159,7 @@ class Catalog:
         except RuntimeError:
             return None
         place = utils.hashed_or_simple if kind.is_owned else utils.simple_path
-        stem = place(self.prefix, kind.folder, name)
-        path = stem + ".json"
+        path = place(self.prefix, kind.folder, name)
         if not os.path.lexists(path):
             return None
         if self.leads_out(path):
@@ -168,7 +167,7 @@ class Catalog:
             document.findings.append(document.at(0, "the file is outside of the prefix"))
         else:
             document = Document.read(path, self.shown(path))
-        return Entry(self, kind, name, stem, document)
+        return Entry(self, kind, name, path.removesuffix(".json"), document)
 
     def shown(self, path: str) -> str:
         """Return how a file is called in messages."""
