@@ -7,10 +7,10 @@ from typing import Any, ClassVar
 
 from . import loader, utils
 from .algorithm_runner import Runner as Runner
-from .asset import JSON, Asset, CodeAsset
+from .asset import JSON, Asset
 from .dataformat import BASIC_TYPES, DataFormat
 from .library import Library, load_libraries, loader_uses, names_in
-from .parameters import check_declarations, clean
+from .parameters import Parametrized, check_declarations
 
 
 class Storage(utils.CodeStorage):
@@ -36,7 +36,7 @@ class Storage(utils.CodeStorage):
         super().__init__(utils.hashed_or_simple(prefix, self.asset_folder, name), language)
 
 
-class Algorithm(CodeAsset):
+class Algorithm(Parametrized):
     """An algorithm.
 
     Parameters
@@ -205,15 +205,6 @@ class Algorithm(CodeAsset):
         self.data["results"] = value
 
     @property
-    def parameters(self) -> JSON | None:
-        """The declared parameters, types as dtypes; None when there is no such part."""
-        return self.data.get("parameters")  # type: ignore[no-any-return]
-
-    @parameters.setter
-    def parameters(self, value: JSON) -> None:
-        self.data["parameters"] = value
-
-    @property
     def splittable(self) -> bool:
         """Whether ranges of the data may be processed separately."""
         return self.data.get("splittable", False)  # type: ignore[no-any-return]
@@ -221,25 +212,6 @@ class Algorithm(CodeAsset):
     @splittable.setter
     def splittable(self, value: bool) -> None:
         self.data["splittable"] = value
-
-    def clean_parameter(self, parameter: str, value: Any) -> Any:
-        """Convert the value of a parameter to its type.
-
-        Returns
-        -------
-        numpy.generic or str
-            The value; a `str` for type ``string``.
-
-        Raises
-        ------
-        KeyError
-            If the parameter is not declared.
-        ValueError
-            If the value cannot be converted, or is not among the choices or in the range.
-        """
-        if self.parameters is None or parameter not in self.parameters:
-            raise KeyError(parameter)
-        return clean(self.parameters[parameter], parameter, value)
 
     def result_dataformat(self) -> Any:
         """Return the dataformat of the results, ``analysis:<name>``; `TypeError` if no analyzer."""

@@ -8,12 +8,15 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable
-from typing import Any, ClassVar, Protocol
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
 import simplejson
 
-from .schema import Document
+from . import jsontext
 from .utils import AbstractStorage, NumpyJSONEncoder, shown_path
+
+if TYPE_CHECKING:
+    from .schema import Finding
 
 JSON = dict[str, Any]
 
@@ -23,6 +26,17 @@ class Readable(Protocol):
 
     def read(self) -> str | bytes:
         """Return the whole content."""
+
+
+def _malformed(path: str, shown: str, kind: str) -> list[Finding]:
+    """Return what is wrong with a file that holds no declaration."""
+    from .schema import Document  # costly, and seldom needed
+
+    document = Document.read(path, shown)
+    problems = document.findings or [
+        document.finding((), expected="an object", value=document.data)
+    ]
+    return [problem.led_by(f"{kind} declaration file invalid: ") for problem in problems]
 
 
 class Asset:
@@ -84,15 +98,14 @@ class Asset:
         if not os.path.isfile(path):
             self.errors.append(f"{self.kind} declaration file not found: {path}")
             return False
-        document = Document.read(path, shown_path(self.prefix, path))
-        problems = document.findings
-        if not problems and not isinstance(document.data, dict):
-            problems = [document.finding((), expected="an object", value=document.data)]
-        if problems:
-            lead = f"{self.kind} declaration file invalid: "
-            self.errors += [problem.led_by(lead) for problem in problems]
+        try:
+            _, declaration = jsontext.parse(jsontext.read(path))
+        except (OSError, jsontext.MalformedJSON):
+            declaration = None
+        if not isinstance(declaration, dict):
+            self.errors += _malformed(path, shown_path(self.prefix, path), self.kind)
             return False
-        self.data = document.data
+        self.data = declaration
         return True
 
     @property

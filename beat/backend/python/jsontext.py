@@ -175,7 +175,7 @@ def _syntax_problem(text: str, error: json.JSONDecodeError) -> Problem:
     return Problem(error.pos, f"invalid JSON code: {error.msg}")
 
 
-_TOKEN = re.compile(
+_TOKEN = (
     r'(?P<string>"[^"\\]*(?:\\.[^"\\]*)*")(?P<colon>\s*:)?'
     r"|(?P<open>[\[{])|(?P<close>[\]}])"
     r"|(?P<number>-?[0-9][0-9.eE+-]*)|(?P<constant>NaN|-?Infinity)"
@@ -191,7 +191,7 @@ def _irregularities(text: str) -> list[Problem]:
 def _scan(text: str) -> Iterator[Problem]:
     """Look at each token; the text need not be well-formed beyond the first problem."""
     open_objects: list[set[str] | None] = []
-    for token in _TOKEN.finditer(text):
+    for token in re.finditer(_TOKEN, text):
         kind, code = token.lastgroup, token.group()
         if kind == "open":
             open_objects.append(set() if code == "{" else None)

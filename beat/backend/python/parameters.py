@@ -1,4 +1,4 @@
-"""Parameters of algorithms: their declared types, ranges and choices."""
+"""Parameters of algorithms and plotters: their declared types, ranges and choices."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy
 
+from .asset import JSON, CodeAsset
 from .dataformat import BASIC_TYPES
 
 CONVERSION_ERRORS = (TypeError, ValueError, OverflowError)
@@ -150,3 +151,35 @@ def _restriction(declared: dict[str, Any], value: Any) -> str | None:
 def _type_name(dtype: Any) -> str:
     dtype = numpy.dtype(dtype)
     return "string" if dtype.kind == "U" else dtype.name
+
+
+class Parametrized(CodeAsset):
+    """Code that parameters can adjust."""
+
+    @property
+    def parameters(self) -> JSON | None:
+        """The declared parameters, types as dtypes; None when there is no such part."""
+        return self.data.get("parameters")  # type: ignore[no-any-return]
+
+    @parameters.setter
+    def parameters(self, value: JSON) -> None:
+        self.data["parameters"] = value
+
+    def clean_parameter(self, parameter: str, value: Any) -> Any:
+        """Convert the value of a parameter to its type.
+
+        Returns
+        -------
+        numpy.generic or str
+            The value; a `str` for type ``string``.
+
+        Raises
+        ------
+        KeyError
+            If the parameter is not declared.
+        ValueError
+            If the value cannot be converted, or is not among the choices or in the range.
+        """
+        if self.parameters is None or parameter not in self.parameters:
+            raise KeyError(parameter)
+        return clean(self.parameters[parameter], parameter, value)

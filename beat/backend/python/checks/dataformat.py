@@ -4,15 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from ..dataformat import BASIC_TYPES
 from ..schema import Finding, Node
 from .catalog import Entry, Reference, Rules
 from .references import check_cycle, check_references
 
-BASIC_TYPES = (
-    *("int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64"),
-    *("float32", "float64", "complex64", "complex128", "bool", "string"),
-)
-#: another word for a basic type, which the schema does not know
+#: other words for basic types
 SYNONYMS = {"str": "string"}
 
 
@@ -68,8 +65,8 @@ def _check_part(entry: Entry, node: Node) -> Iterator[Finding]:
     if text in SYNONYMS:
         yield node.warning(f"`{text}' is another word for `{SYNONYMS[text]}'")
     elif text is not None and "/" not in text and text not in BASIC_TYPES:
-        names = entry.catalog.names("dataformat")
-        yield node.error(f"no basic type or dataformat `{text:.100}'", known=[*BASIC_TYPES, *names])
+        known = {*BASIC_TYPES, *entry.catalog.names("dataformat")} - {*SYNONYMS}
+        yield node.error(f"no basic type or dataformat `{text:.100}'", known=known)
     for size in node.items[:-1]:
         if isinstance(size.value, int) and size.value < 0:
             yield size.warning("a negative size", expected="0 for any size")
