@@ -88,7 +88,9 @@ def test_what_is_no_packed_object_is_refused(
     kind: str, data: bytes, text: str, unpack: Callable[[Any, bytes], Any]
 ) -> None:
     klass = class_of(DECLARED[kind])
-    with pytest.raises(ValueError, match="not a packed object of dataformat `analysis:result'") as e:
+    with pytest.raises(
+        ValueError, match="not a packed object of dataformat `analysis:result'"
+    ) as e:
         unpack(klass, data)
     assert text in str(e.value)
     assert len(str(e.value)) < 300

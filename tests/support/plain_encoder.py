@@ -1,4 +1,4 @@
-"""The binary form of objects, written down once more: value by value, and with nothing but `struct`.
+"""The binary form of objects, written down once more, with nothing but `struct`.
 
 Declarations here have no references. Values are plain: numbers, texts, dictionaries, nested lists.
 """
@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import itertools
 import math
+import re
 import struct
 from typing import Any
 
@@ -111,7 +112,7 @@ def values(declared: Any) -> st.SearchStrategy[Any]:
         return st.text(max_size=8)
     if declared == "bool":
         return st.booleans()
-    width = int(declared.lstrip("uintfloatcomplex"))
+    width = int(re.sub("[a-z]", "", declared))
     if declared.startswith("complex"):
         return st.complex_numbers(width=width, allow_nan=False)
     if declared.startswith("float"):

@@ -185,7 +185,7 @@ class baseformat:
 
     def __reduce__(self) -> tuple[Any, ...]:
         codec = type(self)._codec
-        _classes.setdefault(codec.recipe, type(self))
+        _classes[codec.recipe] = codec.klass
         return _restored, (codec.recipe, codec.pack(self))
 
     def __str__(self) -> str:
