@@ -43,7 +43,7 @@ class Algorithm(Parametrized):
     ----------
     prefix : str
         The prefix folder.
-    data : str
+    name : str
         The name, ``user/name/version``; any other form raises `RuntimeError`.
     dataformat_cache, library_cache : dict, optional
         Objects by full name, reused and added to.
@@ -75,7 +75,7 @@ class Algorithm(Parametrized):
     def __init__(
         self,
         prefix: str,
-        data: str | JSON,
+        name: str | JSON,
         dataformat_cache: dict[str, Any] | None = None,
         library_cache: dict[str, Any] | None = None,
     ) -> None:
@@ -87,7 +87,7 @@ class Algorithm(Parametrized):
         self.dataformats: dict[str, Any] = {}
         self.libraries: dict[str, Library] = {}
         self._load(
-            data,
+            name,
             {} if dataformat_cache is None else dataformat_cache,
             {} if library_cache is None else library_cache,
         )
@@ -147,13 +147,13 @@ class Algorithm(Parametrized):
 
     def _update_dataformat_cache(self, type_name: str, dataformat_cache: dict[str, Any]) -> Any:
         """Return a dataformat, which is in `dataformats` and in the cache afterwards."""
-        if type_name not in self.dataformats:
-            if type_name not in dataformat_cache:
-                dataformat_cache[type_name] = self.dataformat_klass(
-                    self.prefix, type_name, dataformat_cache=dataformat_cache
-                )
-            self.dataformats[type_name] = dataformat_cache[type_name]
-        return self.dataformats[type_name]
+        format = self.dataformats.get(type_name) or dataformat_cache.get(type_name)
+        if format is None:
+            format = self.dataformat_klass(
+                self.prefix, type_name, dataformat_cache=dataformat_cache
+            )
+        self.dataformats[type_name] = dataformat_cache[type_name] = format
+        return format
 
     @property
     def api_version(self) -> Any:

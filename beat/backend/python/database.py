@@ -48,7 +48,7 @@ class Database(Asset):
     ----------
     prefix : str
         The prefix folder.
-    data : str
+    name : str
         The name, ``name/version``; any other form raises `RuntimeError`.
     dataformat_cache : dict, optional
         Dataformats by name, reused and added to.
@@ -65,17 +65,13 @@ class Database(Asset):
     storage_class = Storage
 
     def __init__(
-        self, prefix: str, data: str | JSON, dataformat_cache: dict[str, Any] | None = None
+        self, prefix: str, name: str | JSON, dataformat_cache: dict[str, Any] | None = None
     ) -> None:
-        self._name = None
-        self.storage = None
-        self.prefix = prefix
-        self.data = {}
+        self._begin(prefix)
         self.code: Any = None
-        self.errors = []
         self.dataformats: dict[str, Any] = {}
         self._templates: dict[str, ProtocolTemplate] = {}
-        self._load(data, {} if dataformat_cache is None else dataformat_cache)
+        self._load(name, {} if dataformat_cache is None else dataformat_cache)
 
     def _load(self, data: str | JSON, dataformat_cache: dict[str, Any]) -> None:
         if not self._read(data):

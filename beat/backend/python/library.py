@@ -98,7 +98,7 @@ class Library(CodeAsset):
     ----------
     prefix : str
         The prefix folder.
-    data : str
+    name : str
         The name, ``user/name/version``; any other form raises `RuntimeError`.
     library_cache : dict, optional
         Libraries by full name, reused and added to.
@@ -113,13 +113,13 @@ class Library(CodeAsset):
     storage_class = Storage
 
     def __init__(
-        self, prefix: str, data: str | JSON, library_cache: dict[str, Any] | None = None
+        self, prefix: str, name: str | JSON, library_cache: dict[str, Any] | None = None
     ) -> None:
         self._begin(prefix)
         self.libraries: dict[str, Library] = {}
         cache = {} if library_cache is None else library_cache
         try:
-            self._load(data, cache)
+            self._load(name, cache)
         finally:
             if self._name:
                 cache[self._name] = self
@@ -151,8 +151,9 @@ class Library(CodeAsset):
         Raises
         ------
         RuntimeError
-            If the library is not valid, or not written in Python.
+            If the library has no name, is not valid, or is not written in Python.
         """
+        self._named()
         self._must_be_python()
         module_name = str(self._name).replace("/", "_")
         return loader.load_module(module_name, self.storage.code.path, self.uses_dict())

@@ -165,7 +165,7 @@ class Parametrized(CodeAsset):
     def parameters(self, value: JSON) -> None:
         self.data["parameters"] = value
 
-    def clean_parameter(self, parameter: str, value: Any) -> Any:
+    def clean_parameter(self, name: str, value: Any) -> Any:
         """Convert the value of a parameter to its type.
 
         Returns
@@ -180,6 +180,6 @@ class Parametrized(CodeAsset):
         ValueError
             If the value cannot be converted, or is not among the choices or in the range.
         """
-        if self.parameters is None or parameter not in self.parameters:
-            raise KeyError(parameter)
-        return clean(self.parameters[parameter], parameter, value)
+        if self.parameters is None or name not in self.parameters:
+            raise KeyError(name)
+        return clean(self.parameters[name], name, value)

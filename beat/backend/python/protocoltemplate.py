@@ -122,7 +122,7 @@ class ProtocolTemplate(Asset):
     ----------
     prefix : str
         The prefix folder.
-    data : str
+    name : str
         The name, ``name/version``; any other form raises `RuntimeError`.
     dataformat_cache : dict, optional
         Dataformats by name, reused and added to.
@@ -137,15 +137,11 @@ class ProtocolTemplate(Asset):
     storage_class = Storage
 
     def __init__(
-        self, prefix: str, data: str | JSON, dataformat_cache: dict[str, Any] | None = None
+        self, prefix: str, name: str | JSON, dataformat_cache: dict[str, Any] | None = None
     ) -> None:
-        self._name = None
-        self.storage = None
-        self.prefix = prefix
-        self.data = {}
-        self.errors = []
+        self._begin(prefix)
         self.dataformats: dict[str, Any] = {}
-        self._load(data, {} if dataformat_cache is None else dataformat_cache)
+        self._load(name, {} if dataformat_cache is None else dataformat_cache)
 
     def _load(self, data: str | JSON, dataformat_cache: dict[str, Any]) -> None:
         if not self._read(data):
