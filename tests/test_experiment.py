@@ -95,35 +95,44 @@ def at(path, value):
 @pytest.mark.parametrize(
     ("change", "text"),
     [
-        (at("datasets.train", ...), "datasets: `train' of the toolchain is not declared"),
+        (at("datasets.train", ...), "dataset `train' of the toolchain is missing"),
         (
             at("blocks.extra", {"algorithm": "tutorial/pca/1"}),
-            "blocks: the toolchain has no `extra'",
+            "the toolchain has no block `extra'",
         ),
-        (at("datasets.train.database", "digits/9"), "database `digits/9' is not valid"),
-        (at("datasets.train.protocol", "x"), "dataset `train': \"no protocol `x'"),
-        (at("datasets.train.set", "x"), "dataset `train': \"no set `x'"),
+        (at("datasets.train.database", "digits/9"), "no database `digits/9'"),
+        (at("datasets.train.protocol", "x"), "database `digits/1' has no protocol `x'"),
+        (at("datasets.train.set", "x"), "protocol `verification' has no set `x'"),
+        (at("blocks.subspace.algorithm", "tutorial/none/1"), "no algorithm `tutorial/none/1'"),
+        (at("blocks.subspace.algorithm", "none"), "no algorithm `none'"),
         (
-            at("blocks.subspace.algorithm", "tutorial/none/1"),
-            "algorithm `tutorial/none/1' is not valid",
+            at("blocks.subspace.inputs", {"picture": "image"}),
+            "algorithm `tutorial/pca/1' has no input `picture'",
         ),
-        (at("blocks.subspace.algorithm", "none"), "invalid algorithm name"),
-        (at("blocks.subspace.inputs", {"picture": "image"}), "tutorial/pca/1' has no `picture'"),
-        (at("blocks.subspace.inputs", {"picture": "image"}), "has `image', which is not mapped"),
-        (at("blocks.subspace.inputs.image", "picture"), "the toolchain has no `picture'"),
-        (at("blocks.subspace.outputs", {}), "has `subspace', which is not mapped"),
-        (at("blocks.subspace.parameters", {"x": 1}), "`tutorial/pca/1' has no parameter `x'"),
+        (
+            at("blocks.subspace.inputs", {}),
+            "input `image' of algorithm `tutorial/pca/1' is not mapped",
+        ),
+        (
+            at("blocks.subspace.inputs.image", "picture"),
+            "`subspace' has no input `picture' in the toolchain",
+        ),
+        (at("blocks.subspace.outputs", {}), "output `subspace' of the toolchain is not mapped"),
+        (
+            at("blocks.subspace.parameters", {"x": 1}),
+            "algorithm `tutorial/pca/1' has no parameter `x'",
+        ),
         (
             at("blocks.subspace.parameters", {"number-of-components": "many"}),
             "parameter `number-of-components': cannot convert",
         ),
         (
             at("analyzers.analysis.algorithm", "tutorial/enrolment/1"),
-            "`analysis' is an analyzer, but algorithm `tutorial/enrolment/1' is for a block",
+            "algorithm `tutorial/enrolment/1' is for a block",
         ),
-        (at("datasets", ...), "of the wrong form"),
-        (at("blocks", []), "of the wrong form"),
-        (at("blocks.subspace.algorithm", ...), "of the wrong form"),
+        (at("datasets", ...), "missing key `datasets'"),
+        (at("blocks", []), "expected an object of blocks by name, found an empty list"),
+        (at("blocks.subspace.algorithm", ...), "missing key `algorithm'"),
     ],
 )
 def test_mistakes_are_reported(load, change, text):
@@ -143,7 +152,7 @@ def test_mistakes_in_loops_are_reported(load):
 def test_a_missing_toolchain(prefix):
     write_object(prefix, "experiments", "a/b/none/1/x", read("experiments", DIGITS))
     experiment = Experiment(str(prefix), "a/b/none/1/x")
-    assert "toolchain `b/none/1' is not valid" in experiment.errors[0]
+    assert "no toolchain `b/none/1'" in experiment.errors[0]
 
 
 def test_a_missing_experiment():

@@ -8,6 +8,7 @@ from support.objects import write_object
 from beat.backend.python.toolchain import Connection, EndPoint, Storage, Toolchain
 
 DECLARATION = {
+    "schema_version": 2,
     "description": "two blocks, a loop, an analyzer",
     "datasets": [
         {"name": "train", "outputs": ["image", "label"]},
@@ -105,24 +106,26 @@ def change(part, index, **values):
 @pytest.mark.parametrize(
     ("mistake", "text"),
     [
-        (change("blocks", 0, name="model"), "blocks: a name stands twice"),
-        (change("analyzers", 0, name="train"), "the name `train' stands for several things"),
-        (change("blocks", 0, synchronized_channel="x"), "`score': channel `x' is not a dataset"),
-        (change("connections", 0, channel="x"), "connection train.image -> model.image: channel"),
+        (change("blocks", 0, name="model"), "the name `model' stands for something else already"),
+        (change("analyzers", 0, name="train"), "the name `train' stands for something else"),
+        (change("blocks", 0, synchronized_channel="x"), "error: no dataset `x'"),
+        (change("connections", 0, channel="x"), "error: no dataset `x'"),
         (change("connections", 0, **{"from": "train.x"}), "no output `train.x'"),
         (change("connections", 0, to="model.x"), "no input `model.x'"),
         (
             change("connections", 0, to="score.image"),
-            "several connections end at input `score.image'",
+            "another connection ends at input `score.image'",
         ),
         (lambda d: d["connections"].pop(), "input `result.d' is not connected"),
         (change("connections", 0, **{"from": "model.model"}), "cycle: model -> model"),
-        (lambda d: d.pop("datasets"), "of the wrong form"),
-        (lambda d: d.update(blocks={}), "input `score.model'"),
-        (lambda d: d.update(blocks=3), "of the wrong form"),
-        (lambda d: d.update(blocks=["x"]), "of the wrong form"),
-        (change("connections", 0, **{"from": 3}), "of the wrong form"),
-        (change("connections", 0, **{"from": "train"}), "of the wrong form"),
+        (lambda d: d.pop("datasets"), "missing key `datasets'"),
+        (lambda d: d.pop("loops"), "missing key `loops'"),
+        (lambda d: d.pop("schema_version"), "they need schema_version 2"),
+        (lambda d: d.update(blocks={}), "expected a list of blocks, none twice, found an empty"),
+        (lambda d: d.update(blocks=3), "expected a list of blocks, none twice, found 3"),
+        (lambda d: d.update(blocks=["x"]), "expected a block: name, synchronized_channel"),
+        (change("connections", 0, **{"from": 3}), "expected an end point like block.name, found 3"),
+        (change("connections", 0, **{"from": "train"}), "no output `train'"),
     ],
 )
 def test_mistakes_are_reported(load, mistake, text):
@@ -133,7 +136,7 @@ def test_mistakes_are_reported(load, mistake, text):
 
 def test_loops_are_optional(load):
     def without_loop(declaration):
-        del declaration["loops"]
+        del declaration["loops"], declaration["schema_version"]
         declaration["connections"] = [
             c for c in declaration["connections"] if "loop" not in c["from"] + c["to"]
         ]

@@ -98,7 +98,8 @@ def test_the_index_is_made_once(runner, prefix, cache):
 def test_a_view_that_fails_to_index(runner, prefix):
     name = write_small_experiment(prefix)
     view = "from beat.backend.python.database import View\n\nclass Numbers(View):\n" + (
-        "    def index(self, root_folder, parameters):\n        return 1 / 0\n"
+        "    def index(self, root_folder, parameters):\n        return 1 / 0\n\n"
+        "    def get(self, output, index):\n        return None\n"
     )
     (prefix / "databases" / "numbers" / "1.py").write_text(view)
     with pytest.raises(IndexingFailed, match=r"(?s)numbers/1/protocol/all.*ZeroDivisionError"):

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from graphlib import CycleError, TopologicalSorter
-from typing import NamedTuple
+from collections.abc import Iterator
+from typing import Any, NamedTuple
 
 from . import utils
 from .asset import JSON, Asset
+from .checks import errors_in
 
 
 class Storage(utils.Storage):
@@ -41,10 +41,6 @@ class Connection(NamedTuple):
     channel: str
 
 
-_INPUTS = ("inputs", "processor_inputs", "evaluator_inputs")
-_OUTPUTS = ("outputs", "processor_outputs", "evaluator_outputs")
-
-
 class Toolchain(Asset):
     """A toolchain.
 
@@ -61,6 +57,8 @@ class Toolchain(Asset):
         The declarations of these, by name.
     connections : list of Connection
         All connections.
+    errors : list of str
+        Everything that is wrong, as `checks.check` finds it.
     """
 
     kind = "Toolchain"
@@ -75,24 +73,10 @@ class Toolchain(Asset):
         self.connections: list[Connection] = []
         if not self._read(data):
             return
-        try:
-            self._read_parts()
-        except (KeyError, TypeError, AttributeError, ValueError) as error:
-            self.errors.append(f"Toolchain declaration of the wrong form: {error!r}")
-            return
-        self._check_names()
-        self._check_connections()
-        self._check_cycles()
-
-    def _read_parts(self) -> None:
+        self.errors += errors_in(self)
         for part in ("datasets", "blocks", "loops", "analyzers"):
-            declared = self.data.get(part, []) if part == "loops" else self.data[part]
-            setattr(self, part, {item["name"]: item for item in declared})
-            if len(getattr(self, part)) != len(declared):
-                self.errors.append(f"{part}: a name stands twice")
-        for item in self.data["connections"]:
-            source, target = (EndPoint(*item[end].split(".")) for end in ("from", "to"))
-            self.connections.append(Connection(source, target, item["channel"]))
+            setattr(self, part, _by_name(self.data.get(part)))
+        self.connections += _connections(self.data.get("connections"))
 
     @property
     def steps(self) -> dict[str, JSON]:
@@ -126,43 +110,22 @@ class Toolchain(Asset):
             waiting = {name: needed for name, needed in waiting.items() if name not in order}
         return list(order)
 
-    def _check_names(self) -> None:
-        parts = [self.datasets, self.blocks, self.loops, self.analyzers]
-        names = [name for part in parts for name in part]
-        for name in sorted({name for name in names if names.count(name) > 1}):
-            self.errors.append(f"the name `{name}' stands for several things")
-        channels = [
-            (f"`{name}'", step["synchronized_channel"]) for name, step in self.steps.items()
+
+def _by_name(declared: Any) -> dict[str, JSON]:
+    """Return what is declared by name, as far as it has one."""
+    items = declared if isinstance(declared, list) else []
+    named = [item for item in items if isinstance(item, dict)]
+    return {item["name"]: item for item in named if isinstance(item.get("name"), str)}
+
+
+def _connections(declared: Any) -> Iterator[Connection]:
+    """Return the connections, as far as they are well-formed."""
+    for item in declared if isinstance(declared, list) else []:
+        if not isinstance(item, dict):
+            continue
+        texts = [
+            text for key in ("from", "to", "channel") if isinstance(text := item.get(key), str)
         ]
-        channels += [(f"connection {c.source} -> {c.target}", c.channel) for c in self.connections]
-        for where, channel in channels:
-            if channel not in self.datasets:
-                self.errors.append(f"{where}: channel `{channel}' is not a dataset")
-
-    def _check_connections(self) -> None:
-        outputs = set(self._endpoints({**self.datasets, **self.steps}, _OUTPUTS))
-        inputs = list(self._endpoints(self.steps, _INPUTS))
-        targets = [connection.target for connection in self.connections]
-        for source, target, _ in self.connections:
-            if source not in outputs:
-                self.errors.append(f"connection {source} -> {target}: no output `{source}'")
-            if target not in inputs:
-                self.errors.append(f"connection {source} -> {target}: no input `{target}'")
-        for target in sorted({target for target in targets if targets.count(target) > 1}):
-            self.errors.append(f"several connections end at input `{target}'")
-        for endpoint in inputs:
-            if endpoint not in targets:
-                self.errors.append(f"input `{endpoint}' is not connected")
-
-    def _check_cycles(self) -> None:
-        try:
-            TopologicalSorter(self.dependencies()).prepare()
-        except CycleError as error:
-            self.errors.append("cycle: " + " -> ".join(error.args[1]))
-
-    @staticmethod
-    def _endpoints(steps: dict[str, JSON], parts: Iterable[str]) -> Iterator[EndPoint]:
-        for name, step in steps.items():
-            for part in parts:
-                for endpoint in step.get(part, ()):
-                    yield EndPoint(name, endpoint)
+        ends = [text.split(".") for text in texts[:2]]
+        if len(texts) == 3 and [len(end) for end in ends] == [2, 2]:
+            yield Connection(EndPoint(*ends[0]), EndPoint(*ends[1]), texts[2])

@@ -64,3 +64,8 @@ def check(asset: Any, catalog: Catalog | None = None) -> list[Finding]:
     if entry is None:
         entry = catalog.add(kind, name, asset.data)
     return [finding for one in catalog.closure([entry]) for finding in one.findings]
+
+
+def errors_in(asset: Any) -> list[Finding]:
+    """Return what makes an object, or something that it refers to, unacceptable."""
+    return [finding for finding in check(asset) if finding.is_error]

@@ -57,13 +57,15 @@ def _check_set(entry: Entry, dataset: Node) -> Iterator[Finding]:
     protocols = {node["name"].text: node for node in database.root["protocols"].items}
     protocol = protocols.get(dataset["protocol"].text)
     if protocol is None:
-        message = f"database `{database.name}' has no such protocol"
-        yield dataset["protocol"].error(message, known=[str(name) for name in protocols])
+        name = dataset["protocol"].text
+        if name is not None:
+            message = f"database `{database.name}' has no protocol `{name:.100}'"
+            yield dataset["protocol"].error(message, known=[str(known) for known in protocols])
         return
     sets = sets_of(database, protocol)
     name = dataset["set"].text
     if name is not None and name not in sets:
-        message = f"protocol `{dataset['protocol'].text}' has no set `{name}'"
+        message = f"protocol `{dataset['protocol'].text}' has no set `{name:.100}'"
         yield dataset["set"].error(message, known=sets)
     elif name is not None and not (sets[name]["view"] or protocol["views"][name]["view"]):
         yield dataset["set"].error(f"database `{database.name}' has no view for set `{name}'")
@@ -84,6 +86,8 @@ def _check_names(root: Node, graph: Graph) -> Iterator[Finding]:
     """Tell whether the experiment has what the toolchain has, and nothing else."""
     for part in ("datasets", "blocks", "loops", "analyzers"):
         known, mine = getattr(graph, part), root[part].members
+        if part != "loops" and not isinstance(root[part].value, dict):
+            continue  # the schema says so
         wrong = [node for name, node in mine.items() if name not in known]
         for node in wrong:
             message = f"the toolchain has no {part[:-1]} `{node.key:.100}'"

@@ -80,6 +80,9 @@ def references(entry: Entry) -> Iterator[Reference]:
 
 def check(entry: Entry) -> Iterator[Finding]:
     """Return what is wrong with a toolchain."""
+    parts = ("datasets", "blocks", "analyzers", "connections")
+    if not all(isinstance(entry.root[part].value, list) for part in parts):
+        return  # the schema says so; all that follows from it would be noise
     graph = Graph(entry.root)
     yield from _check_names(graph)
     yield from _check_connections(graph)
@@ -146,7 +149,8 @@ def _check_channels(graph: Graph) -> Iterator[Finding]:
             )
     for name, node in synchronized.items():
         channels = arriving.get(name, set())
-        if node.text in graph.datasets and channels and node.text not in channels:
+        is_known = channels and node.text in graph.datasets and channels <= graph.datasets.keys()
+        if is_known and node.text not in channels:
             yield node.error(
                 f"no input of `{name}' is on its channel", expected=" or ".join(sorted(channels))
             )
