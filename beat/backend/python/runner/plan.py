@@ -119,6 +119,7 @@ class _Planner:
             name: Dataset(name, item["database"], item["protocol"], item["set"])
             for name, item in experiment.datasets.items()
         }
+        self.hashes = {name: a.hash() for name, a in experiment.algorithms.items()}
         self.made: dict[EndPoint, JSON] = {}
 
     def plan(self) -> Plan:
@@ -156,7 +157,7 @@ class _Planner:
         arguments = (
             name,
             algorithm,
-            self.experiment.algorithms[algorithm].hash(),
+            self.hashes[algorithm],
             configuration["parameters"],
             configuration["environment"],
             {key: item["hash"] for key, item in configuration["inputs"].items()},

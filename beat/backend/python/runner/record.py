@@ -9,13 +9,14 @@ output made here: an output whose record differs from what it would be made of n
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import lru_cache
 from typing import Any
 
 import simplejson
 
 from ..algorithm import Algorithm
-from ..asset import JSON
+from ..asset import JSON, Asset
 from ..database import Database
 from ..experiment import Experiment
 from ..hash import hash as hash_text
@@ -52,31 +53,38 @@ def make_records(cache: str, experiment: Experiment, plan: Plan) -> dict[str, JS
     """Return what each block is to be made of, by its name."""
     made: dict[str, str] = {}
     records = {}
+    hash_of = lru_cache(maxsize=None)(lambda asset: asset.hash())  # files are read once
     for block in plan.blocks:
-        record = _record(cache, experiment, block, made)
+        record = _record(cache, experiment, block, made, hash_of)
         digest = hash_text(simplejson.dumps(record, sort_keys=True))
         made.update(dict.fromkeys(block.paths, digest))
         records[block.name] = record
     return records
 
 
-def _record(cache: str, experiment: Experiment, block: Block, made: dict[str, str]) -> JSON:
+def _record(
+    cache: str,
+    experiment: Experiment,
+    block: Block,
+    made: dict[str, str],
+    hash_of: Callable[[Asset], str],
+) -> JSON:
     record: JSON = {"version": VERSION, "channel": block.configuration["channel"]}
     for prefix, side in zip(("", "evaluator "), block.sides, strict=False):
         algorithm = experiment.algorithms[side["algorithm"]]
-        record[prefix + "algorithm"] = {str(algorithm.name): algorithm.hash()}
+        record[prefix + "algorithm"] = {str(algorithm.name): hash_of(algorithm)}
         record[prefix + "parameters"] = {**_defaults(algorithm), **side["parameters"]}
         record[prefix + "environment"] = side["environment"]
         record[prefix + "libraries"] = {
-            name: library.hash() for name, library in _all_libraries(algorithm.libraries)
+            name: hash_of(library) for name, library in _all_libraries(algorithm.libraries)
         }
         record[prefix + "dataformats"] = {
-            name: dataformat.hash()
+            name: hash_of(dataformat)
             for name, dataformat in algorithm.dataformats.items()
             if dataformat.valid
         }
         record[prefix + "inputs"] = {
-            name: _input_record(cache, experiment, item, made)
+            name: _input_record(cache, experiment, item, made, hash_of)
             for name, item in side["inputs"].items()
         }
     return record
@@ -101,14 +109,20 @@ def _all_libraries(libraries: dict[str, Any]) -> Iterator[tuple[str, Any]]:
     yield from seen.items()
 
 
-def _input_record(cache: str, experiment: Experiment, item: JSON, made: dict[str, str]) -> Any:
+def _input_record(
+    cache: str,
+    experiment: Experiment,
+    item: JSON,
+    made: dict[str, str],
+    hash_of: Callable[[Asset], str],
+) -> Any:
     if "database" not in item:
         return made[item["path"]]
     database: Database = experiment.databases[item["database"]]
     index = os.path.join(cache, item["path"])
     return {
         "set": f"{item['database']}/{item['protocol']}/{item['set']}/{item['output']}",
-        "database": database.hash(),
+        "database": hash_of(database),
         "index": hashFileContents(index) if os.path.isfile(index) else None,
     }
 
