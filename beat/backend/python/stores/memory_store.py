@@ -1,0 +1,217 @@
+"""Results in memory, for tests, notebooks and flows that need nothing afterwards."""
+
+from __future__ import annotations
+
+import pickle
+import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
+from multiprocessing.managers import SyncManager
+from typing import Any, NamedTuple
+
+from .base import MISSING, Config, ResultsStore, StoreContext, give_up, logger
+from .configuration import Shape, Target, largest_part, shorten
+from .errors import Address, ObjectNotFound, StoreUnavailable, reading, writing
+
+Key = tuple[str, str]
+
+
+class _Run(NamedTuple):
+    """What stands for a run; its objects are found by the token."""
+
+    token: str
+    configuration: str
+
+    def __str__(self) -> str:
+        return self.configuration
+
+
+class InMemoryStore(ResultsStore):
+    """A results store in a dictionary.
+
+    Objects are kept as they are: what is loaded is what was saved, not a copy. With a manager they
+    are copied, by pickling, into the process of the manager, where all processes find them.
+
+    Parameters
+    ----------
+    manager : multiprocessing.managers.SyncManager, optional
+        What `multiprocessing.Manager` gives.
+
+    Notes
+    -----
+    There are no locks. Every step is a single operation of a dictionary, so that a process may be
+    killed at any moment: first the run is entered, then the object under the token of the run, and
+    then it is made sure that the run has not been deleted meanwhile.
+    """
+
+    _quietly = {"default": None}
+
+    def __init__(self, manager: SyncManager | None = None) -> None:
+        super().__init__()
+        self._is_managed = manager is not None
+        make: Any = dict if manager is None else manager.dict
+        self._runs: Any = make()  # {(task, digest): _Run}
+        self._objects: Any = make()  # {(token, object): (value,)}, or pickled with a manager
+        self._shapes: Any = make()  # {(task, shape): None}
+
+    def save(  # type: ignore[override]  # the order is that of the API; callers give keywords
+        self,
+        obj: Any,
+        name: str,
+        task_name: str,
+        task_unique_config: Config,
+        type_: str | None = None,
+        **kwargs: Any,
+    ) -> None:
+        """Save an object; its run is made if there is none.
+
+        Parameters
+        ----------
+        obj : object
+            The object.
+        name : str
+            Its name in the run.
+        task_name : str
+            The task that saves it.
+        task_unique_config : dict
+            The configuration of the run.
+        type_ : str, optional
+            Does not matter here, and neither do the keywords.
+
+        Raises
+        ------
+        InvalidName, ConfigurationError
+            If something is wrong with what was given.
+        UnserialisableObject
+            If there is a manager and the object cannot be pickled.
+        StoreUnavailable
+            If the manager's process has ended.
+        """
+        target = Target(task_name, task_unique_config, name)
+        with writing(target.address, "pickle"):
+            value = pickle.dumps(obj) if self._is_managed else (obj,)
+        with _talking(target.address):
+            while True:
+                run = self._enter(target)
+                self._objects[run.token, name] = value
+                if self._runs.get(_key(target)) == run:
+                    return
+                self._objects.pop((run.token, name), None)  # the run has just been deleted
+
+    def _enter(self, target: Target) -> _Run:
+        """Return the run of exactly this configuration, entered if it is not there."""
+        found: _Run | None = self._runs.get(_key(target))
+        if found is not None:
+            return found
+        configuration = target.configuration
+        self._shapes[target.task_name, configuration.shape] = None
+        new = _Run(secrets.token_hex(8), shorten(str(configuration)))
+        entered: _Run = self._runs.setdefault(_key(target), new)
+        return entered
+
+    def load(
+        self,
+        name: str,
+        task_name: str,
+        task_unique_config: Config,
+        *,
+        default: Any = MISSING,
+        strict: bool = False,
+        **kwargs: Any,
+    ) -> Any:
+        """Load an object.
+
+        Parameters
+        ----------
+        name : str
+            The object.
+        task_name : str
+            The task that saved it.
+        task_unique_config : dict
+            The configuration of its run, or one of which that is part.
+        default : object, optional
+            What to give for a missing object; without it None, with a warning in the log.
+        strict : bool
+            Whether to raise for a missing object if there is no default.
+        **kwargs
+            Do not matter here; nothing is lazy, and nothing is read.
+
+        Raises
+        ------
+        ObjectNotFound
+            If ``strict`` and there is no such object.
+        AmbiguousRun
+            If several runs fit equally well.
+        StoreUnavailable
+            If the manager's process has ended.
+        """
+        target = Target(task_name, task_unique_config, name)
+        with _talking(target.address):
+            run = self._find(target)
+            value = None if run is None else self._objects.get((run.token, name))
+        if value is None:
+            missing = "run of this configuration" if run is None else "such object in the run"
+            error = ObjectNotFound(f"there is no {missing}", target.address)
+            return give_up(error, default, strict)
+        with reading(target.address, "pickle"):
+            return pickle.loads(value) if self._is_managed else value[0]
+
+    def _find(self, target: Target) -> _Run | None:
+        """Return the run that a query means: an exact one, else that of the largest part."""
+        run: _Run | None = self._runs.get(_key(target))
+        if run is None:
+            shapes: list[Shape] = [
+                shape for task, shape in list(self._shapes.keys()) if task == target.task_name
+            ]
+            run = largest_part(
+                target, shapes, lambda digest: self._runs.get((target.task_name, digest))
+            )
+        return run
+
+    def delete(self, name: str, task_name: str, task_unique_config: Config) -> None:
+        """Delete an object of exactly this configuration; a missing one is only warned of."""
+        target = Target(task_name, task_unique_config, name)
+        with _talking(target.address):
+            run = self._runs.get(_key(target))
+            if run is None or self._objects.pop((run.token, name), None) is None:
+                logger.warning("%s: there is nothing to delete", target.address)
+
+    def delete_run(self, task_name: str, task_unique_config: Config) -> None:
+        """Delete the run of exactly this configuration; a missing one is only warned of."""
+        target = Target(task_name, task_unique_config)
+        with _talking(target.address):
+            run = self._runs.pop(_key(target), None)
+            if run is None:
+                logger.warning("%s: there is nothing to delete", target.address)
+                return
+            for token, name in list(self._objects.keys()):
+                if token == run.token:
+                    self._objects.pop((token, name), None)
+
+    def get_context(
+        self, task_name: str, task_unique_config: Config, *, create: bool = True
+    ) -> StoreContext:
+        """Return an empty context: there are no folders here.
+
+        With ``create`` the run of exactly this configuration is made if there is none.
+        """
+        target = Target(task_name, task_unique_config)
+        with _talking(target.address):
+            if create:
+                self._enter(target)
+        return StoreContext()
+
+
+def _key(target: Target) -> Key:
+    return target.task_name, target.configuration.digest
+
+
+@contextmanager
+def _talking(address: Address) -> Iterator[None]:
+    """Say what it means if there is nobody at the other end."""
+    try:
+        yield
+    except (EOFError, ConnectionError, FileNotFoundError) as error:
+        raise StoreUnavailable(
+            f"the manager that keeps the results has ended ({type(error).__name__})", address
+        ) from error
