@@ -214,26 +214,13 @@ def test_members_of_declarations(name, attributes):
     assert missing == []
 
 
-@pytest.mark.parametrize(
-    "attribute",
-    [
-        "_name",
-        "storage",
-        "data",
-        "errors",
-        "code",
-        "dataformats",
-        "libraries",
-        "referenced",
-        "resolved",
-        "groups",
-        "input_map",
-        "output_map",
-        "loop_map",
-        "prefix",
-        "parent",
-    ],
+ASSIGNED = (
+    "_name storage data errors code dataformats libraries referenced resolved groups input_map "
+    "output_map loop_map prefix parent"
 )
+
+
+@pytest.mark.parametrize("attribute", ASSIGNED.split())
 def test_instance_attributes_can_be_assigned(attribute, prefix):
     from beat.backend.python import algorithm, database, dataformat, library, protocoltemplate
 

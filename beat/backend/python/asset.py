@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 import simplejson
 
 from . import jsontext
-from .utils import AbstractStorage, NumpyJSONEncoder, shown_path
+from .utils import AbstractStorage, NumpyJSONEncoder, Prefix, shown_path
 
 if TYPE_CHECKING:
     from .schema import Finding
@@ -182,15 +182,16 @@ class Asset:
             If the object has no name or is not valid, or if it comes from that very prefix.
         """
         self._named()
-        if not self.valid:
-            raise RuntimeError(
-                f"{self.kind} `{self._name}' is not valid:\n" + "\n".join(self.errors)
-            )
-        if os.path.realpath(prefix) == os.path.realpath(self.prefix):
+        self._must_be_valid()
+        folders = self.prefix.paths if isinstance(self.prefix, Prefix) else [self.prefix]
+        if os.path.realpath(prefix) in map(os.path.realpath, folders):
             raise RuntimeError(f"cannot export `{self._name}' onto its own prefix: {prefix}")
         for asset in self._needs():
             asset.export(prefix)
-        self.write(self.storage_class(prefix, self._name))
+        storage = self.storage_class(prefix, self._name)
+        self.write(storage)
+        if not self._text_to_write():
+            storage.doc.remove()  # that of an earlier export
 
     def _needs(self) -> Iterable[Asset]:
         """Return the objects that must travel with this one."""
