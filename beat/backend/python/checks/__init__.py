@@ -60,9 +60,9 @@ def check(asset: Any, catalog: Catalog | None = None) -> list[Finding]:
     catalog = open_catalog(asset.prefix) if catalog is None else catalog
     kind = asset.storage_class.asset_type
     name = asset.storage.fullname if asset.storage is not None else ""
-    entry = catalog.find(kind, name) if name else None
-    if entry is None:
-        entry = catalog.add(kind, name, asset.data)
+    entry = catalog.find(kind, name) if name else catalog.add(kind, name, asset.data)
+    if entry is None:  # the object has said that its file is not there
+        return [Finding(error) for error in asset.errors]
     return [finding for one in catalog.closure([entry]) for finding in one.findings]
 
 

@@ -7,14 +7,14 @@ chains of any length and cycles come to an end.
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import cached_property
-from itertools import islice
 from typing import Any, NamedTuple
 
 from .. import hash as hashing
 from .. import utils
-from ..schema import KINDS, Document, Finding, Kind, Node, in_order
+from ..schema import KINDS, WARNING, Document, Finding, Kind, Node, in_order
 from .source import Source
 
 
@@ -109,14 +109,22 @@ class Entry:
     @cached_property
     def findings(self) -> list[Finding]:
         """Everything that is wrong with this object, in the order of the file."""
-        from ..schema.validator import MAX_FINDINGS, findings
+        from ..schema.validator import capped, findings
 
         if self.document.findings:
             return self.document.findings
         found = findings(self.kind.name, self.document)
-        rules = list(islice(self.catalog.rules[self.kind.name].check(self), MAX_FINDINGS))
+        rules = capped(self.document, self.catalog.rules[self.kind.name].check(self))
         known = {finding.pointer for finding in rules if finding.is_error and finding.pointer}
+        rules += self._check_name()
         return in_order([f for f in found if f.pointer not in known] + rules)
+
+    def _check_name(self) -> list[Finding]:
+        """Tell whether others can refer to the object."""
+        if self.stem is None or re.fullmatch(self.kind.pattern, self.name):
+            return []
+        message = f"`{self.name}' is a name that nothing can refer to"
+        return [self.root.warning(message, expected=f"a name like {self.kind.form}")]
 
     @property
     def is_sound(self) -> bool:
@@ -208,6 +216,16 @@ class Catalog:
             found.update(dict.fromkeys(fresh))
             waiting.extend(fresh)
         return list(found)
+
+    def strays(self) -> Iterator[Finding]:
+        """Tell which files look like declarations, but are none by their names."""
+        for kind in _KINDS:
+            for path in self.files(kind.name):
+                if name_of(kind, path) is None:
+                    message = f"not the name of a {kind.title.lower()}: the file is not used"
+                    shown = os.path.join(kind.folder, path)
+                    expected = f"a name like {kind.form}"
+                    yield Finding(message, WARNING, path=shown, line=1, column=1, expected=expected)
 
     def cycle(self, entry: Entry) -> list[str] | None:
         """Return the names along the shortest way from an object back to it; None without one."""

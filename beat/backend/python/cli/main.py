@@ -12,6 +12,12 @@ import click
 #: where each command is defined and what it does; the module is loaded only when it is called
 COMMANDS = {
     "run": ("run:run", "Run experiments."),
+    "check": ("check:check", "Find what is wrong with declarations and code."),
+    "ls": ("show:ls", "List the objects of the prefix."),
+    "show": ("show:show", "Print a declaration, with what it refers to."),
+    "deps": ("show:deps", "List what an object needs."),
+    "new": ("new:new", "Make a new object to start from."),
+    "export": ("export:export", "Copy objects, with all they need, into another prefix."),
     "db": ("db:db", "Work with databases."),
     "status": ("status:status", "Tell what of an experiment is in the cache."),
     "logs": ("status:logs", "Print what an experiment's blocks said."),

@@ -6,6 +6,8 @@ import os
 from typing import Any, Protocol
 
 from .document import Document as Document
+from .finding import ERROR as ERROR
+from .finding import WARNING as WARNING
 from .finding import Finding as Finding
 from .kinds import KINDS as KINDS
 from .kinds import VERSIONS as VERSIONS

@@ -90,7 +90,8 @@ class Finding(str):
     ) -> Finding:
         """Put the text together."""
         message = printable(message, MAX_MESSAGE)
-        place = ":".join(str(part) for part in (path, line, column) if part is not None)
+        parts = (path and printable(path, MAX_MESSAGE), line, column)
+        place = ":".join(str(part) for part in parts if part is not None)
         head = f"{place}: {severity}" if path else severity
         notes = [f"at {pointer}"] if pointer else []
         if expected is not None and expected not in message:

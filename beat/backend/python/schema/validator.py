@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from functools import cache
 from itertools import islice
 from typing import Any
@@ -55,13 +55,19 @@ def findings(kind: str, document: Document) -> list[Finding]:
         return [document.finding((key,), expected=expected, value=version)]
     schema, validator = _validator(kind, int(version))
     try:
-        errors = list(islice(validator.iter_errors(document.data), MAX_FINDINGS + 1))
+        errors = validator.iter_errors(document.data)
+        return capped(document, (_finding(document, error, schema) for error in errors))
     except RecursionError:
         return [document.finding((), "nested too deeply")]
-    found = [_finding(document, error, schema) for error in errors[:MAX_FINDINGS]]
-    if len(errors) > MAX_FINDINGS:
-        found.append(document.finding((), f"more than {MAX_FINDINGS} errors: others are not shown"))
-    return found
+
+
+def capped(document: Document, found: Iterable[Finding]) -> list[Finding]:
+    """Return findings, but not endlessly many of one document."""
+    first = list(islice(found, MAX_FINDINGS + 1))
+    if len(first) > MAX_FINDINGS:
+        message = f"more than {MAX_FINDINGS} findings: others are not shown"
+        first[MAX_FINDINGS:] = [document.finding((), message)]
+    return first
 
 
 def _finding(document: Document, error: Any, root: JSON) -> Finding:
