@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 from importlib import import_module
 from typing import Any
 
@@ -26,8 +27,6 @@ _CLASSES = {
     "plotter": "plotter:Plotter",
     "plotterparameter": "plotterparameter:PlotterParameter",
 }
-
-_SUFFIXES = (".json", ".py", ".rst")
 
 
 def load_asset(entry: Entry) -> Any:
@@ -107,21 +106,14 @@ def _in_folder(catalog: Catalog, word: str) -> list[Entry]:
         return []
     if not rest:
         return _all(catalog, kind)
-    name = name_of(
-        kind, rest.removesuffix(os.path.splitext(rest)[1]) if _has_suffix(rest) else rest
-    )
+    stem, suffix = os.path.splitext(rest)
+    name = name_of(kind, stem if suffix in (".json", ".py", ".rst") else rest)
     entry = catalog.find(kind.name, name) if name is not None else None
     return [entry] if entry is not None else _all(catalog, kind, rest + "/")
 
 
-def _has_suffix(path: str) -> bool:
-    return os.path.splitext(path)[1] in _SUFFIXES
-
-
 def _named(catalog: Catalog, word: str) -> list[Entry]:
     found = [catalog.find(kind, word) for kind in KINDS]
-    try:
+    with suppress(RuntimeError):  # no form of an experiment's name
         found.append(catalog.find("experiment", complete_label(word)))
-    except RuntimeError:
-        pass
     return list(dict.fromkeys(entry for entry in found if entry is not None))

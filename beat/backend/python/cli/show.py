@@ -89,9 +89,21 @@ def show(folders: Folders, name: str, as_json: bool) -> None:
     click.echo(f"file: {shown['file']}\nhash: {shown['hash']}")
     for need in shown["needs"]:
         click.echo(f"needs: {need}")
-    click.echo(simplejson.dumps(shown["declaration"], indent=4))
+    click.echo(pretty(shown["declaration"]))
     if shown["documentation"]:
         click.echo(f"\n{shown['documentation'].rstrip()}")
+
+
+def pretty(value: Any, indent: str = "") -> str:
+    """Return JSON, indented but for lists of plain values."""
+    inner = indent + "    "
+    if isinstance(value, dict) and value:
+        lines = [f"{inner}{simplejson.dumps(k)}: {pretty(v, inner)}" for k, v in value.items()]
+        return "{\n" + ",\n".join(lines) + f"\n{indent}}}"
+    if isinstance(value, list) and any(isinstance(item, (dict, list)) for item in value):
+        items = ",\n".join(f"{inner}{pretty(item, inner)}" for item in value)
+        return f"[\n{items}\n{indent}]"
+    return simplejson.dumps(value)
 
 
 def description_of(entry: Entry) -> str:
