@@ -21,7 +21,14 @@ CUTS_LARGE_INTS = int(numpy.__version__.split(".")[0]) < 2
 
 OBJECT = numpy.dtype(object)
 
-_CONTAINERS = (list, tuple, Mapping, set, frozenset)
+_CONTAINERS = (list, tuple, set, frozenset, Mapping)
+
+#: What Python's own numbers count as
+_PYTHON_TYPES = {kind: numpy.dtype(kind) for kind in (bool, float, complex)}
+_INT64 = numpy.dtype("int64")
+
+#: The least and the greatest value of integer types, by their codes
+_LIMITS = {code: (int(numpy.iinfo(code).min), int(numpy.iinfo(code).max)) for code in "bhilqBHILQ"}
 
 
 def setup_scalar(
@@ -222,33 +229,50 @@ def _number(formatname: str, attrname: str, dtype: Any, value: Any, casting: str
         return value
     if value is None:
         return dtype.type(0)
-    source = None if isinstance(value, _CONTAINERS) else numpy.asarray(value)
-    if source is None or source.ndim:
+    source = _source_dtype(value)
+    if source is None:
         raise TypeError(_refusal(formatname, attrname, type(value).__name__, dtype))
-    value = source[()]
     if not value:
-        return _converted(dtype, value) if source.dtype.kind == dtype.kind else dtype.type(0)
-    if casting != "unsafe" and not numpy.can_cast(source.dtype, dtype, casting):  # type: ignore[arg-type]
-        raise TypeError(_refusal(formatname, attrname, _described(source.dtype), dtype))
+        return _converted(dtype, value) if source.kind == dtype.kind else dtype.type(0)
+    if casting != "unsafe" and not numpy.can_cast(source, dtype, casting):  # type: ignore[arg-type]
+        raise TypeError(_refusal(formatname, attrname, _described(source), dtype))
     try:
         return _converted(dtype, value)
     except (TypeError, ValueError, OverflowError) as error:
-        text = _refusal(formatname, attrname, _described(source.dtype), dtype)
+        text = _refusal(formatname, attrname, _described(source), dtype)
         raise _same_kind(error, f"{text}: {error}") from None
+
+
+def _source_dtype(value: Any) -> numpy.dtype[Any] | None:
+    """Return what numpy takes a single value for, None if it is not a single one."""
+    if type(value) is int and -(2**63) <= value < 2**63:
+        return _INT64  # the default integer of some platforms is smaller
+    known = _PYTHON_TYPES.get(type(value))
+    if known is not None:
+        return known
+    if isinstance(value, _CONTAINERS):
+        return None
+    array = numpy.asarray(value)
+    return None if array.ndim else array.dtype
 
 
 def _converted(dtype: numpy.dtype[Any], value: Any) -> Any:
     """Convert as Python does; integers out of range are cut to their lowest bits."""
-    if isinstance(value, numpy.generic):
+    if isinstance(value, (numpy.generic, numpy.ndarray)):
         value = value.item()
     if dtype.kind in "iu":
-        return numpy.asarray(int(value)).astype(dtype)[()]
+        value = int(value)
+        least, greatest = _LIMITS[dtype.char]
+        if least <= value <= greatest:
+            return dtype.type(value)
+        return numpy.asarray(value).astype(dtype)[()]
+    if dtype.kind == "b":
+        return dtype.type(bool(value))
+    value = float(value) if dtype.kind == "f" else complex(value)
+    if dtype.char in "dD":
+        return dtype.type(value)
     with numpy.errstate(over="ignore"):
-        if dtype.kind == "f":
-            return dtype.type(float(value))
-        if dtype.kind == "c":
-            return dtype.type(complex(value))
-    return dtype.type(bool(value))
+        return dtype.type(value)
 
 
 def _numbers(formatname: str, attrname: str, dtype: numpy.dtype[Any], value: Any) -> Any:
@@ -263,12 +287,12 @@ def _numbers(formatname: str, attrname: str, dtype: numpy.dtype[Any], value: Any
 
 def _check_range(dtype: numpy.dtype[Any], value: Any) -> None:
     """Refuse what does not fit, as numpy 2 does."""
-    limits = numpy.iinfo(dtype)
+    least, greatest = _LIMITS[dtype.char]
     for item in numpy.array(value, OBJECT).flat:
         if (
-            isinstance(item, (int, float, numpy.integer, numpy.floating))
+            isinstance(item, (int, float, numpy.integer))
             and math.isfinite(item)
-            and not limits.min <= int(item) <= limits.max
+            and not least <= int(item) <= greatest
         ):
             raise OverflowError(f"{item} is out of bounds for {dtype}")
 

@@ -18,7 +18,7 @@ from collections.abc import Callable, Iterable, Mapping
 from functools import cached_property
 from typing import Any
 
-from ..casting import default_array, setup_scalar
+from ..casting import default_array
 from .building import Building
 from .comparing import Comparing
 from .packing import Encoding, Packing
@@ -165,10 +165,19 @@ class Codec:
         return self.decode(data, 0, len(data) - 1, False, into)
 
     def default(self, field: Field) -> Any:
-        """Return a new default value for a field."""
+        """Return the default value for a field, a new one if it can be changed."""
         if field.shape:
             return default_array(self.name, field.name, field.shape, field.dtype)
-        return setup_scalar(self.name, field.name, field.dtype, None, "safe", True)
+        return field.dtype() if field.kind == "object" else self._unchangeable[field.name]
+
+    @cached_property
+    def _unchangeable(self) -> dict[str, Any]:
+        """The defaults of numbers and texts."""
+        return {
+            f.name: f.dtype() if f.kind == "text" else f.dtype.type(0)
+            for f in self.fields
+            if not f.shape and f.kind != "object"
+        }
 
     def complete(self, data: Any, add_defaults: bool) -> dict[str, Any]:
         """Return the values of exactly the fields; the key ``__type__`` does not count.
@@ -180,7 +189,7 @@ class Codec:
         AttributeError
             If fields are missing and not to be added, or if there are unknown ones.
         """
-        if not isinstance(data, Mapping):
+        if not isinstance(data, (dict, Mapping)):
             raise TypeError(
                 f"an object of dataformat `{self.name}' is made of a dictionary, "
                 f"not of {type(data).__name__}"
