@@ -31,9 +31,17 @@ _CLASSES = {
 
 def load_asset(entry: Entry) -> Any:
     """Return the object that an entry declares."""
-    module, _, name = _CLASSES[entry.kind.name].partition(":")
-    package = __package__.rpartition(".")[0]
-    return getattr(import_module(f"{package}.{module}"), name)(entry.catalog.prefix, entry.name)
+    return _class_of(entry.kind.name)(entry.catalog.prefix, entry.name)
+
+
+def storage_of(kind: str, prefix: str, name: str) -> Any:
+    """Return the files of an object, there or not; `RuntimeError` for an impossible name."""
+    return _class_of(kind).storage_class(prefix, name)
+
+
+def _class_of(kind: str) -> Any:
+    module, _, name = _CLASSES[kind].partition(":")
+    return getattr(import_module(f"{__package__.rpartition('.')[0]}.{module}"), name)
 
 
 def kind_called(word: str) -> Kind | None:
