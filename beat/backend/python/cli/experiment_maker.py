@@ -67,7 +67,7 @@ class ExperimentMaker:
             elif name in self.graph.loops:
                 declaration["loops"][name] = {
                     **self._step(name, "sequential_loop_processor", "processor_"),
-                    **self._step(name, "sequential_loop_evaluator", "evaluator_"),
+                    **self._step(name, "autonomous_loop_evaluator", "evaluator_"),
                 }
         return Files(declaration)
 

@@ -183,7 +183,8 @@ _BODIES = {
     def prepare(self, data_loaders):
         # called once, before everything else
         loader = data_loaders.loaderOf("{input}")
-        self.units = (loader[i][0]["{input}"].as_dict() for i in range(loader.count()))
+        units, _, _ = loader[0]
+        self.data = units["{input}"].as_dict()
         return True
 
     def validate(self, hypothesis):
@@ -192,7 +193,7 @@ _BODIES = {
 
     def write(self, outputs, processor_output_name, end_data_index):
         # called after each write of the processor
-        data, end = next(self.units), end_data_index
+        data, end = self.data, end_data_index
 {writes_end}
         return True
 """,
