@@ -16,7 +16,7 @@ import numpy
 from beat.backend.python.data import CachedDataSink, CachedDataSource, cache_files
 
 from .harness import Pair, case
-from .support.cache import offsets_of, write_cache, write_integers
+from .support.cache import last, offsets_of, write_cache, write_integers
 from .support.handwritten import Q
 from .support.kinds import INTEGER, Kind
 
@@ -62,8 +62,7 @@ def write_small(folder: Path, n: int) -> Iterator[Pair]:
         index_of_ours = path.with_suffix(".index").read_bytes()
         data.flush(), index.flush()
         return (
-            path.read_bytes() == data_path.read_bytes()
-            and index_of_ours == index_path.read_bytes()
+            path.read_bytes() == data_path.read_bytes() and index_of_ours == index_path.read_bytes()
         )
 
     yield Pair(ours, limit, n, same)
@@ -106,7 +105,7 @@ def write_large(folder: Path, n: int) -> Iterator[Pair]:
     yield Pair(ours, [write, checksum], n, same)
 
 
-@case("open and verify, small units", 2, sizes=(10_000, 100_000), growth=1.1)
+@case("open and verify, small units", 2, sizes=(10_000,))
 def open_small(folder: Path, n: int) -> Iterator[Pair]:
     """What was verified is forgotten before each time."""
     dataformat = INTEGER.write_format(folder)
@@ -162,7 +161,7 @@ def read_in_order(folder: Path, n: int) -> Iterator[Pair]:
     yield from _reading(folder, n, [*range(n)])
 
 
-@case("read small units at random", 7, sizes=(10_000, 500_000), growth=1.1)
+@case("read small units at random", 7, sizes=(10_000, 500_000))
 def read_at_random(folder: Path, n: int) -> Iterator[Pair]:
     """The larger file is longer than what is read as a whole."""
     order = [*range(n)]
@@ -182,9 +181,7 @@ def read_large(folder: Path, n: int) -> Iterator[Pair]:
     units = offsets_of(path)
 
     def ours() -> bytes:
-        for unit in source:
-            pass
-        return unit[0].value.tobytes()  # type: ignore[no-any-return]
+        return last(source)[0].value.tobytes()  # type: ignore[no-any-return]
 
     def limit() -> bytes:
         for start, end, offset in units:

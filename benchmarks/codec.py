@@ -15,7 +15,7 @@ from beat.backend.python.data import CachedDataSource, DataSink
 from beat.backend.python.outputs import Output
 
 from .harness import Pair, case
-from .support.cache import offsets_of, write_cache
+from .support.cache import last, offsets_of, write_cache
 from .support.kinds import (
     IMAGE,
     INTEGER,
@@ -61,18 +61,13 @@ def _read(kind: Kind, target: float) -> None:
             buffer = mmap.mmap(f.fileno(), 0, access=mmap.ACCESS_COPY)
         units = offsets_of(path)
 
-        def ours() -> Any:
-            for unit in source:
-                pass
-            return unit
-
         def limit() -> Any:
             read = kind.codec.read
             for start, end, offset in units:
                 unit = read(buffer, offset), start, end
             return unit
 
-        yield Pair(ours, limit, kind.units, _same_unit)
+        yield Pair(lambda: last(source), limit, kind.units, _same_unit)
         source.close()
 
 

@@ -63,7 +63,7 @@ def measure(case: Case, seconds: float) -> Iterator[Result]:
             rounds = _rounds(pair, seconds) if case.quantity == SECONDS else _amounts(pair)
         ours, limit = (statistics.median(side) for side in zip(*rounds, strict=True))
         ratio = statistics.median(a / b for a, b in rounds)
-        costs.append((size, ours))
+        costs.append((size, min(round[0] for round in rounds)))  # the least disturbed one
         last = size == case.sizes[-1] and len(case.sizes) > 1
         yield Result(
             case.area,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -49,3 +49,11 @@ def write_integers(stem: Path, format_name: str, n: int, width: int) -> Path:
         path.write_bytes(text)
         Path(f"{path}.checksum").write_text(hashlib.sha256(text).hexdigest(), "ascii")
     return Path(f"{stem}.0.{last}.data")
+
+
+def last(items: Iterable[Any]) -> Any:
+    """Go through all items; return the last one."""
+    item = None
+    for item in items:
+        pass
+    return item
