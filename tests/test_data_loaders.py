@@ -210,6 +210,17 @@ def test_a_source_that_has_items_only() -> None:
     assert [loader[i][0]["client"] for i in (0, 4, 11)] == ["data 0", "data 1", "data 2"]
 
 
+def test_a_source_with_indices_of_its_own() -> None:
+    class Shifted(Source):
+        def data_indices(self) -> list[Pair]:
+            return [(start + 6, end + 6) for start, end in self.infos]
+
+    loader = make_loader(image=IMAGES)
+    loader.add("late", Shifted([(0, 2), (3, 5)]))
+    assert loader.mixed_data_indices == IMAGES[6:]
+    assert loader[4] == ({"image": (10, 10), "late": (3, 5)}, 10, 10)
+
+
 @st.composite
 def unit_lists(draw: st.DrawFn) -> list[Pair]:
     position = draw(st.integers(0, 4))

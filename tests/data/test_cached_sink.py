@@ -165,6 +165,20 @@ def test_closing_twice(sink: CachedDataSink, cache: str) -> None:
         sink.write(ONE, 10, 10)
 
 
+@pytest.mark.parametrize("last", [4, 9])
+def test_discarding_keeps_nothing(
+    sink: CachedDataSink, cache: str, caplog: pytest.LogCaptureFixture, last: int
+) -> None:
+    sink.write(ONE, 0, last)
+    sink.discard()
+    assert files_in(cache) == []
+    assert not caplog.records
+    sink.discard()
+    sink.close()
+    with pytest.raises(RuntimeError, match="not set up"):
+        sink.write(ONE, last + 1, last + 1)
+
+
 def test_setting_up_again_gives_up_what_was_begun(
     sink: CachedDataSink, prefix: str, cache: str
 ) -> None:

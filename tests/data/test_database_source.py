@@ -8,6 +8,7 @@ import pytest
 from support.units import IMAGE, INTEGER
 
 from beat.backend.python.data import DatabaseOutputDataSource
+from beat.backend.python.database import Database
 
 Entry = namedtuple("Entry", ["client", "group_", "number"])
 ENTRIES = [Entry([i // 3], "ab"[i // 6], i) for i in range(12)]
@@ -179,3 +180,35 @@ def test_failures_of_the_view_pass(prefix: str) -> None:
     with pytest.raises(ZeroDivisionError, match="class 3"):
         source[1]
     assert source.data_indices() == [(0, 2), (3, 5), (6, 8), (9, 11)]
+
+
+def test_entries_without_the_field(prefix: str) -> None:
+    with pytest.raises(AttributeError, match=r"output `number2': .* no field `number2', only"):
+        DatabaseOutputDataSource().setup(RunningView(), "number2", INTEGER, prefix)
+
+
+@pytest.mark.parametrize(
+    ("limits", "files", "clients"),
+    [
+        ((None, None), [*range(6)], [(0, 2), (3, 5)]),
+        ((2, 4), [2, 3, 4], [(2, 2), (3, 4)]),
+        ((5, None), [5], [(5, 5)]),
+    ],
+)
+def test_a_view_in_a_database(
+    prefix: str,
+    cache: str,
+    limits: tuple[int | None, int | None],
+    files: list[int],
+    clients: list[tuple[int, int]],
+) -> None:
+    view = Database(prefix, "people/1").view("verification", "train")
+    view.index(f"{cache}/view.db")
+    view.setup(f"{cache}/view.db", *limits, pack=False)
+    sources = view.data_sources
+    assert [(d.value, s, e) for d, s, e in sources["file_id"]] == [(i + 1, i, i) for i in files]
+    assert sources["client_id"].data_indices() == clients
+    assert [d.value for d, _, _ in sources["client_id"]] == [
+        f"client_{start // 3 + 1}" for start, _ in clients
+    ]
+    assert [d.value[0, 0] for d, _, _ in sources["image"]] == [i + 1 for i in files]

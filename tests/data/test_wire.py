@@ -15,7 +15,7 @@ import zmq
 from support.pairs import peer
 
 from beat.backend.python.data import RemoteException, wire
-from beat.backend.python.data.wire import LARGE_FRAME, Conversation, conversation
+from beat.backend.python.data.wire import LARGE_FRAME, Conversation, Watch, conversation
 
 
 def echo(request: list[bytes]) -> Sequence[bytes]:
@@ -170,6 +170,7 @@ def test_a_peer_that_goes_ends_the_wait(process: Process, moment: str) -> None:
     began = time.monotonic()
     with pytest.raises(RemoteException, match="is gone: 1 requests are unanswered") as caught:
         talk.request(b"mute")
+    assert talk.failed
     assert caught.value.system_error
     assert str(process.port) in caught.value.system_error
     assert time.monotonic() - began < 10
@@ -242,9 +243,57 @@ def test_nothing_is_left_on_the_socket() -> None:
             with pytest.raises(TimeoutError):
                 talk.request(b"mute", timeout=0.3)
         assert before == (socket.RCVTIMEO, socket.LINGER, socket.HEARTBEAT_IVL)
+        assert socket._monitor_socket is None
         monitor = socket.get_monitor_socket()  # somebody else may watch it now
         socket.disable_monitor()
         monitor.close()
+
+
+def test_watching_again_and_again() -> None:
+    with peer(lambda request: None) as (_, socket):
+        for _ in range(200):
+            Watch(socket).close()
+
+
+def test_a_socket_watched_from_the_beginning(process: Process) -> None:
+    socket = process.context.socket(zmq.PAIR)
+    talk = conversation(socket)
+    watch = talk.watch()
+    assert talk.watch() is watch
+    process.socket.close(linger=0)
+    socket.connect(f"tcp://127.0.0.1:{process.port}")
+    assert talk.request(b"hello") == [b"hello"]
+    watch.update()
+    assert not watch.gone
+    assert not talk.failed
+    process.kill()
+    with pytest.raises(RemoteException, match="is gone"):
+        talk.request(b"mute")
+    assert watch.gone
+    assert talk.failed
+    talk.close()
+    talk.close()
+    assert watch.monitor.closed
+    socket.close(linger=0)
+
+
+def test_a_watch_outlives_its_socket() -> None:
+    with peer(echo) as (serving, socket):
+        other = socket.context.socket(zmq.PAIR)
+        talk = conversation(other)
+        talk.watch()
+        other.connect(serving.address)
+        other.close(linger=0)
+        talk.close()
+
+
+def test_a_failure_is_remembered() -> None:
+    with peer(lambda request: [b"err", b"usr", b"no"]) as (_, socket):
+        talk = conversation(socket)
+        assert not talk.failed
+        with pytest.raises(RemoteException):
+            talk.request(b"a")
+        assert talk.failed
 
 
 def test_requests_wait_for_room() -> None:

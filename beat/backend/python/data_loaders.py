@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, overload
 import numpy
 
 from .data.indices import Intervals, common_split, positions_in
-from .data.source import NO_UNIT, Unit
+from .data.source import NO_UNIT, Unit, intervals_of
 
 if TYPE_CHECKING:
     from .data import DataSource
@@ -84,7 +84,7 @@ class DataLoader:
 
     def add(self, input_name: str, data_source: DataSource) -> None:
         """Add an input."""
-        units = Intervals.of(data_source.data_indices())
+        units = intervals_of(data_source)
         known = [self.mixed_data_indices] if self._inputs else []
         self.mixed_data_indices = common_split([*known, units])
         self._inputs[input_name] = _LoadedInput(input_name, data_source, units)

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import os
 import re
-import secrets
 from typing import BinaryIO
 
 _TEMPORARY = re.compile(r"\..*\.([0-9]+)-[0-9a-f]{8}\.tmp")
@@ -18,7 +17,7 @@ _TEMPORARY = re.compile(r"\..*\.([0-9]+)-[0-9a-f]{8}\.tmp")
 def open_temporary(path: str) -> BinaryIO:
     """Open a new temporary file beside ``path``, to be published or unlinked by the caller."""
     folder, name = os.path.split(os.path.abspath(path))
-    unique = f".{name[:100]}.{os.getpid()}-{secrets.token_hex(4)}.tmp"
+    unique = f".{name[:100]}.{os.getpid()}-{os.urandom(4).hex()}.tmp"
     return open(os.path.join(folder, unique), "xb")
 
 

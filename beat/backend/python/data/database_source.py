@@ -85,11 +85,22 @@ class DatabaseOutputDataSource(DataSource):
         self.pack = pack
         known_start: int | None = getattr(view, "start_index", None)
         self._view_start = start_index or 0 if known_start is None else known_start
-        field = attrgetter(view.get_output_mapping(output_name))
-        units = _equal_runs([*map(field, view.objects())], self._view_start)
+        units = _equal_runs(self._values(), self._view_start)
         self.infos = units.clipped(start_index, end_index)
         self.ready = True
         return True
+
+    def _values(self) -> list[Any]:
+        field = self.view.get_output_mapping(self.output_name)
+        entries = self.view.objects()
+        try:
+            return [*map(attrgetter(field), entries)]
+        except AttributeError:
+            fields = getattr(entries[0], "_fields", ())
+            raise AttributeError(
+                f"output `{self.output_name}': the entries of the view have no field `{field}', "
+                f"only {fields!r:.200}"
+            ) from None
 
     def __getitem__(self, index: int) -> Unit:
         if not 0 <= index < len(self.infos):

@@ -23,7 +23,7 @@ def load_format(prefix: Any, name: str) -> DataFormat:
 
         algorithm = Algorithm(prefix, name.removeprefix(RESULTS))
         _must_be_valid("algorithm", algorithm)
-        return algorithm.result_dataformat()
+        return algorithm.result_dataformat()  # type: ignore[no-any-return]
     from ..dataformat import DataFormat
 
     dataformat = DataFormat(prefix, name)

@@ -117,6 +117,8 @@ def common_split(lists: Sequence[Intervals]) -> Intervals:
     """Return the finest intervals cut wherever one of the lists is cut, where all have units."""
     if not lists or not all(map(len, lists)):
         return Intervals()
+    if len(lists) == 1:
+        return lists[0]
     starts = [numpy.asarray(intervals.starts) for intervals in lists]
     ends = [numpy.asarray(intervals.ends) for intervals in lists]
     low = max(first[0] for first in starts)

@@ -131,3 +131,10 @@ class DataSource:
     def close(self) -> None:
         """Let go of everything."""
         self.reset()
+
+
+def intervals_of(source: DataSource) -> Intervals:
+    """Return the intervals of a source's units, compactly if it does not make pairs its own way."""
+    if type(source).data_indices is DataSource.data_indices:
+        return source._intervals()
+    return Intervals.of(source.data_indices())

@@ -59,10 +59,15 @@ class UnitFile:
 
     def read(self, offset: int, size: int) -> bytes:
         """Return the bytes of a unit; `OSError` if the file has become shorter."""
-        if size > CHUNK_BYTES:
+        if size <= LARGE_BYTES:
+            chunk, at = self.small(offset, size)
+            return chunk[at : at + size]
+        if size > _MOST_PER_CALL:
             return self._copy(offset, size).tobytes()
-        chunk, at = self.small(offset, size)
-        return chunk[at : at + size]
+        content = os.pread(self._descriptor, size, offset)
+        if len(content) < size:
+            raise self._truncated(offset, size)
+        return content
 
     def small(self, offset: int, size: int) -> tuple[bytes, int]:
         """Return a buffer that holds the bytes of a unit, and where in it they begin."""

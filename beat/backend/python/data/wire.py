@@ -13,6 +13,7 @@ from __future__ import annotations
 import struct
 import time
 from collections import deque
+from itertools import count
 from weakref import WeakKeyDictionary, ref
 
 import zmq
@@ -36,6 +37,8 @@ _WATCHED = (
     | zmq.EVENT_CONNECT_RETRIED
     | zmq.EVENT_DISCONNECTED
 )
+
+_numbers = count()
 
 
 class Ticket:
@@ -68,15 +71,19 @@ class Watch:
     ----------
     monitor : zmq.Socket
         Readable when `update` has something to do.
+    connected : bool
+        Whether the peer has been there.
     gone : bool
         Whether the peer has been there and is no more, or cannot be reached.
     """
 
     def __init__(self, socket: zmq.Socket[bytes], connected: bool = False) -> None:
+        self.connected = connected
         self.gone = False
         self._socket = socket
-        self.monitor: zmq.Socket[bytes] = socket.get_monitor_socket(_WATCHED)
-        self._connected = connected
+        # the address of an earlier monitor may still be in use for a moment after its end
+        address = f"inproc://watch-{next(_numbers)}"
+        self.monitor: zmq.Socket[bytes] = socket.get_monitor_socket(_WATCHED, address)
         self._attempt_failed = False
         self._began = time.monotonic()
 
@@ -87,7 +94,7 @@ class Watch:
 
     def _take(self, event: int) -> None:
         if event == zmq.EVENT_HANDSHAKE_SUCCEEDED:
-            self._connected = True
+            self.connected = True
         elif event == zmq.EVENT_HANDSHAKE_FAILED_NO_DETAIL:
             self._attempt_failed = True  # the disconnection that follows is none
         elif event == zmq.EVENT_DISCONNECTED and not self._attempt_failed:
@@ -95,7 +102,7 @@ class Watch:
         else:
             self._attempt_failed = False
             patient = time.monotonic() < self._began + CONNECT_PATIENCE
-            self.gone = self.gone or self._connected or not patient
+            self.gone = self.gone or self.connected or not patient
 
     def close(self) -> None:
         """Stop watching."""
