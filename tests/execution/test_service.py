@@ -189,4 +189,4 @@ def test_texts_that_are_no_utf8(service: Service) -> None:
     ask(service, b"err", b"usr", b"\xff")
     assert service.user_error == "\N{REPLACEMENT CHARACTER}"
     service.refuse(Failure("usr", "\ud800"))
-    assert ask(service, b"ifo", b"in").frames[2] == b"?"
+    assert ask(service, b"ifo", b"in").frames[2] == b"\\ud800"

@@ -108,6 +108,7 @@ class MessageHandler(threading.Thread):
         self.context: zmq.Context[Any] = zmq.Context() if context is None else context
         self._bell = Bell()
         self.stop = _StopEvent(self._bell)
+        self._ended = threading.Event()
         self._outgoing: deque[tuple[Failure, threading.Event]] = deque()
         self.socket = open_pair(self.context)
         self._client = SoleClient(self.socket)
@@ -149,6 +150,8 @@ class MessageHandler(threading.Thread):
         except zmq.ZMQError as error:
             logger.debug("%s: the context is gone: %s", self.address, error)
             self._close()
+        finally:
+            self._ended.set()
 
     def _serve(self) -> None:
         served = 0
@@ -251,8 +254,8 @@ class MessageHandler(threading.Thread):
     def destroy(self) -> None:
         """End the thread and close the sockets; the context too, if it is the handler's own."""
         self.stop.set()
-        if self.is_alive() and threading.current_thread() is not self:
-            self.join()
+        if self.ident is not None and threading.current_thread() is not self:
+            self._ended.wait()  # a `join' that a signal interrupted makes it look ended too early
         self._close()
 
     def _close(self) -> None:

@@ -242,7 +242,7 @@ class LoopService(Service):
 
 def failure_frames(failure: Failure) -> list[bytes]:
     """Return the message that tells a failure."""
-    return [b"err", failure.kind.encode(), failure.text.encode("utf-8", "replace")]
+    return [b"err", failure.kind.encode(), failure.text.encode("utf-8", "backslashreplace")]
 
 
 def loop_types(algorithm: Algorithm) -> tuple[Any, Any]:

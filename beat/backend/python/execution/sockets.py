@@ -64,9 +64,11 @@ def connect_pair(context: zmq.Context[Any], address: str) -> zmq.Socket[bytes]:
 
 
 def close_pair(socket: zmq.Socket[bytes]) -> None:
-    """Close a socket made by `connect_pair`; what is to be sent has `LINGER_MS` for it."""
+    """Close a socket made by `connect_pair`; a peer has `LINGER_MS` to take what it is sent."""
+    watch = conversation(socket).watch()
+    watch.update()
     conversation(socket).close()
-    socket.close()
+    socket.close(LINGER_MS if watch.connected and not watch.gone else 0)
 
 
 def bind(socket: zmq.Socket[bytes], host_address: str) -> str:

@@ -92,6 +92,17 @@ class Driver:
         """Whether it is gone."""
         return self._watch.gone
 
+    def meet(self) -> None:
+        """Wait until it is there; `ConnectionError` if it cannot be reached.
+
+        Only what has been there can be found to be gone.
+        """
+        while not self._watch.connected:
+            self._watch.monitor.poll()
+            self._watch.update()
+            if self._watch.gone:
+                raise ConnectionError("the driver cannot be reached")
+
     def watch(self) -> None:
         """End this process when the driver is gone: it would compute for nobody."""
         self._thread.start()

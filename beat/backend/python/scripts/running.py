@@ -104,11 +104,14 @@ def run_algorithm(
     failure = None
     try:
         with terminable():
+            driver.meet()
             driver.watch()
             failure = _run(driver, note, directory, cache, *peers)
             driver.unwatch()
         if failure is not None:
             driver.report(failure)
+    except ConnectionError as error:
+        failure = Failure("sys", str(error))
     except Terminated:
         driver.unwatch()
         failure = Failure("sys", "terminated" if not driver.gone else "the driver is gone")
