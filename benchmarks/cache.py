@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import mmap
 import os
 import random
 from bisect import bisect_left
@@ -16,7 +15,7 @@ import numpy
 from beat.backend.python.data import CachedDataSink, CachedDataSource, cache_files
 
 from .harness import Pair, case
-from .support.cache import last, offsets_of, write_cache, write_integers
+from .support.cache import last, map_file, offsets_of, write_cache, write_integers
 from .support.handwritten import Q
 from .support.kinds import INTEGER, Kind
 
@@ -135,8 +134,7 @@ def _reading(folder: Path, n: int, order: list[int]) -> Iterator[Pair]:
     path = write_cache(folder / "out", dataformat, [INTEGER.object(dataformat)] * n)
     source = CachedDataSource()
     source.setup(str(folder / "out.data"), str(folder))
-    with path.open("rb") as f:
-        buffer = mmap.mmap(f.fileno(), 0, access=mmap.ACCESS_READ)
+    buffer = map_file(path)
     units = offsets_of(path)
 
     def ours() -> Any:
@@ -171,19 +169,18 @@ def read_at_random(folder: Path, n: int) -> Iterator[Pair]:
 
 @case("read units of 1 MB", 3, sizes=(200,))
 def read_large(folder: Path, n: int) -> Iterator[Pair]:
-    """Views of memory that is nobody else's."""
+    """Views of memory that is nobody else's: the limit maps the file anew each time."""
     dataformat = BLOCK.write_format(folder)
     path = write_cache(folder / "out", dataformat, [BLOCK.object(dataformat)] * n)
     source = CachedDataSource()
     source.setup(str(folder / "out.data"), str(folder))
-    with path.open("rb") as f:
-        buffer = mmap.mmap(f.fileno(), 0, access=mmap.ACCESS_COPY)
     units = offsets_of(path)
 
     def ours() -> bytes:
         return last(source)[0].value.tobytes()  # type: ignore[no-any-return]
 
     def limit() -> bytes:
+        buffer = map_file(path)
         for start, end, offset in units:
             (size,) = Q.unpack_from(buffer, offset)
             unit = numpy.frombuffer(buffer, "uint8", size, offset + 8), start, end
@@ -200,8 +197,7 @@ def at_data_index(folder: Path, n: int) -> Iterator[Pair]:
     path = write_integers(folder / "out", INTEGER.name, n, 3)
     source = CachedDataSource()
     source.setup(str(folder / "out.data"), str(folder))
-    with path.open("rb") as f:
-        buffer = mmap.mmap(f.fileno(), 0, access=mmap.ACCESS_READ)
+    buffer = map_file(path)
     units = offsets_of(path)
     ends = [end for _, end, _ in units]
     indices = [*range(n, n + 1000)]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import mmap
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
@@ -15,7 +14,7 @@ from beat.backend.python.data import CachedDataSource, DataSink
 from beat.backend.python.outputs import Output
 
 from .harness import Pair, case
-from .support.cache import last, offsets_of, write_cache
+from .support.cache import last, map_file, offsets_of, write_cache
 from .support.kinds import (
     IMAGE,
     INTEGER,
@@ -57,12 +56,10 @@ def _read(kind: Kind, target: float) -> None:
         path = write_cache(folder / "out", dataformat, [made] * kind.units)
         source = CachedDataSource()
         source.setup(str(folder / "out.data"), str(folder))
-        with path.open("rb") as f:
-            buffer = mmap.mmap(f.fileno(), 0, access=mmap.ACCESS_COPY)
         units = offsets_of(path)
 
         def limit() -> Any:
-            read = kind.codec.read
+            read, buffer = kind.codec.read, map_file(path)
             for start, end, offset in units:
                 unit = read(buffer, offset), start, end
             return unit

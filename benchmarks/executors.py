@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import mmap
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,7 +16,7 @@ from beat.backend.python.execution import AlgorithmExecutor, LoopChannel
 
 from .harness import Pair, case
 from .support.blocks import AUTONOMOUS, EVALUATOR, PROCESSOR, SEQUENTIAL, Block
-from .support.cache import offsets_of, write_cache, write_integers
+from .support.cache import map_file, offsets_of, write_cache, write_integers
 from .support.database import NAME, OUTPUT, PROTOCOL, SET
 from .support.handwritten import Q, Record
 from .support.kinds import INTEGER, Kind
@@ -52,8 +51,7 @@ def _process(data: Any) -> dict[str, Any]:
 
 def run_by_hand(source: Path, target: Path) -> Path:
     """Decode, process, encode and write integers, without looking left or right."""
-    with source.open("rb") as f:
-        buffer = mmap.mmap(f.fileno(), 0, access=mmap.ACCESS_READ)
+    buffer = map_file(source)
     head_end = buffer.find(b"\n", buffer.find(b"\n") + 1) + 1
     unpack, pack, int64 = Q.unpack_from, Q.pack, numpy.int64
     with target.open("wb") as data, target.with_suffix(".index").open("wb") as index:

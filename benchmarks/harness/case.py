@@ -114,4 +114,4 @@ def load_areas(only: Sequence[str]) -> list[Case]:
     for area in areas:
         if not only or area in only:
             import_module(f"{package}.{area}")
-    return [*_cases]
+    return [case for case in _cases if not only or case.area in only]

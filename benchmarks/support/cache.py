@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+import mmap
+from collections import deque
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
@@ -23,6 +25,12 @@ def write_cache(stem: Path, dataformat: Any, units: Sequence[Any], width: int = 
         sink.write(unit, i * width, (i + 1) * width - 1)
     sink.close()
     return Path(f"{stem}.0.{last}.data")
+
+
+def map_file(path: Path) -> mmap.mmap:
+    """Return a private mapping of a file."""
+    with path.open("rb") as f:
+        return mmap.mmap(f.fileno(), 0, access=mmap.ACCESS_COPY)
 
 
 def offsets_of(path: Path) -> list[Place]:
@@ -53,7 +61,4 @@ def write_integers(stem: Path, format_name: str, n: int, width: int) -> Path:
 
 def last(items: Iterable[Any]) -> Any:
     """Go through all items; return the last one."""
-    item = None
-    for item in items:
-        pass
-    return item
+    return deque(items, maxlen=1).pop()

@@ -32,6 +32,13 @@ class UnitFile:
     ----------
     path : str
         The file; `OSError` if it cannot be opened.
+
+    Attributes
+    ----------
+    chunk : bytes
+        The part of the file that was read last for small units.
+    chunk_start : int
+        Where in the file it begins.
     """
 
     _descriptor = -1
@@ -40,8 +47,8 @@ class UnitFile:
         self.path = path
         self._descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
         self._size = os.fstat(self._descriptor).st_size
-        self._chunk = b""
-        self._chunk_start = 0
+        self.chunk = b""
+        self.chunk_start = 0
         self._window: Any = b""
         self._window_start = 0
         self._given = 0
@@ -49,7 +56,7 @@ class UnitFile:
 
     def close(self) -> None:
         """Close the file; memory that was given away stays valid."""
-        self._chunk = self._window = b""
+        self.chunk = self._window = b""
         if self._descriptor >= 0:
             os.close(self._descriptor)
             self._descriptor = -1
@@ -60,8 +67,10 @@ class UnitFile:
     def read(self, offset: int, size: int) -> bytes:
         """Return the bytes of a unit; `OSError` if the file has become shorter."""
         if size <= LARGE_BYTES:
-            chunk, at = self.small(offset, size)
-            return chunk[at : at + size]
+            at = offset - self.chunk_start
+            if at < 0 or at + size > len(self.chunk):
+                at = self.fill(offset, size)
+            return self.chunk[at : at + size]
         if size > _MOST_PER_CALL:
             return self._copy(offset, size).tobytes()
         content = os.pread(self._descriptor, size, offset)
@@ -69,26 +78,22 @@ class UnitFile:
             raise self._truncated(offset, size)
         return content
 
-    def small(self, offset: int, size: int) -> tuple[bytes, int]:
-        """Return a buffer that holds the bytes of a unit, and where in it they begin."""
-        at = offset - self._chunk_start
-        if at < 0 or at + size > len(self._chunk):
-            self._fill(offset, size)
-            at = offset - self._chunk_start
-        return self._chunk, at
+    def fill(self, offset: int, size: int) -> int:
+        """Replace the chunk by one that holds a small unit; return where in it that begins.
 
-    def _fill(self, offset: int, size: int) -> None:
-        """Read ahead where units are read in order; read a small file as a whole else."""
-        ahead = offset - self._chunk_start - len(self._chunk)
+        It is read ahead where units are read in order; else a small file is read as a whole.
+        """
+        ahead = offset - self.chunk_start - len(self.chunk)
         start, length = offset, size
-        if -len(self._chunk) <= ahead <= LONGEST_HEADER:
+        if -len(self.chunk) <= ahead <= LONGEST_HEADER:
             length = CHUNK_BYTES
         elif self._size <= SMALL_FILE_BYTES:
             start, length = 0, self._size
-        self._chunk = os.pread(self._descriptor, length, start)
-        self._chunk_start = start
-        if offset + size > start + len(self._chunk):
+        self.chunk = os.pread(self._descriptor, length, start)
+        self.chunk_start = start
+        if offset + size > start + len(self.chunk):
             raise self._truncated(offset, size)
+        return offset - start
 
     def private(self, offset: int, size: int) -> tuple[Any, int]:
         """Return a writable buffer that holds the bytes of a unit, and where in it they begin.
