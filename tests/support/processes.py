@@ -23,9 +23,12 @@ SCRIPTS = "beat.backend.python.scripts"
 PATIENCE = 60.0
 
 
-def command(script: str, *arguments: str) -> list[str]:
-    """Return the command line of a script."""
-    return [sys.executable, "-m", f"{SCRIPTS}.{script}", *arguments]
+def command(script: str, *arguments: str, preload: str = "") -> list[str]:
+    """Return the command line of a script; ``preload`` is what it imports at first."""
+    if not preload:
+        return [sys.executable, "-m", f"{SCRIPTS}.{script}", *arguments]
+    code = f"import sys, {preload}\nfrom {SCRIPTS}.{script} import main\nsys.exit(main())"
+    return [sys.executable, "-c", code, *arguments]
 
 
 def free_address() -> str:
@@ -65,10 +68,13 @@ class BlockProcesses:
     ----------
     workspace : Workspace
         The block.
+    preload : str
+        The modules that the processes import at first.
     """
 
-    def __init__(self, workspace: Workspace) -> None:
+    def __init__(self, workspace: Workspace, preload: str = "") -> None:
         self.workspace = workspace
+        self.preload = preload
         self.handler = MessageHandler(HOST, kill_callback=self.terminate_algorithm)
         self.processes: dict[str, subprocess.Popen[str]] = {}
         self._logs: dict[str, tuple[Path, Path]] = {}
@@ -110,7 +116,10 @@ class BlockProcesses:
         self._logs[role] = (folder / f"{role}.out", folder / f"{role}.err")
         with self._logs[role][0].open("w") as out, self._logs[role][1].open("w") as err:
             self.processes[role] = subprocess.Popen(
-                command(script, *arguments), stdout=out, stderr=err, text=True
+                command(script, *arguments, preload=self.preload),
+                stdout=out,
+                stderr=err,
+                text=True,
             )
 
     def terminate_algorithm(self) -> None:
@@ -153,9 +162,9 @@ class BlockProcesses:
 
 
 @contextlib.contextmanager
-def block_processes(workspace: Workspace) -> Iterator[BlockProcesses]:
+def block_processes(workspace: Workspace, preload: str = "") -> Iterator[BlockProcesses]:
     """Start the processes of a block, and leave none in the end."""
-    processes = BlockProcesses(workspace)
+    processes = BlockProcesses(workspace, preload)
     try:
         processes.start()
         yield processes
@@ -163,9 +172,9 @@ def block_processes(workspace: Workspace) -> Iterator[BlockProcesses]:
         processes.close()
 
 
-def run_block(workspace: Workspace) -> Result:
+def run_block(workspace: Workspace, preload: str = "") -> Result:
     """Run a block in processes of its own; return how it ended."""
-    with block_processes(workspace) as processes:
+    with block_processes(workspace, preload) as processes:
         return processes.wait()
 
 

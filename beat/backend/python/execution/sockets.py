@@ -7,6 +7,7 @@ it waits for ever: here it is told so, and its connection is closed.
 from __future__ import annotations
 
 import contextlib
+import itertools
 import os
 import socket as tcp
 import struct
@@ -27,6 +28,7 @@ TURNED_AWAY = [b"err", b"sys", b"this address serves another client already"]
 
 _EVENTS = zmq.EVENT_ACCEPTED | zmq.EVENT_HANDSHAKE_SUCCEEDED | zmq.EVENT_DISCONNECTED
 _EVENT = struct.Struct("=HI")
+_numbers = itertools.count()
 
 
 def open_pair(context: zmq.Context[Any]) -> zmq.Socket[bytes]:
@@ -126,7 +128,9 @@ class SoleClient:
     def __init__(self, socket: zmq.Socket[bytes]) -> None:
         self.connected = False
         self._socket = socket
-        self.monitor: zmq.Socket[bytes] = socket.get_monitor_socket(_EVENTS)
+        # the address of an earlier monitor may still be in use for a moment after its end
+        address = f"inproc://sole-client-{next(_numbers)}"
+        self.monitor: zmq.Socket[bytes] = socket.get_monitor_socket(_EVENTS, address)
         self._candidates: set[int] = set()
         self._surplus: set[int] = set()
         self._heard = False

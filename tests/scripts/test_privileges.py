@@ -1,0 +1,158 @@
+"""Becoming another user before the code of users is touched."""
+
+from __future__ import annotations
+
+import os
+import pwd
+import stat
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from support.blocks import Workspace
+from support.processes import command, run_block
+
+from beat.backend.python.scripts.privileges import become
+
+NOBODY = 65534
+UNKNOWN = 54321
+
+# This interpreter may be in a folder that other users cannot read: what is imported late, when
+# it is needed, must be there before.
+LATE = "encodings.ascii"
+
+as_root = pytest.mark.skipif(os.getuid() != 0, reason="only root can become somebody else")
+
+WHO = """
+import os
+class Algorithm:
+    def __init__(self):
+        self.ids = [*os.getresuid(), *os.getresgid(), *os.getgroups()]
+
+    def process(self, inputs, data_loaders, outputs):
+        raise RuntimeError(repr(self.ids))
+"""
+
+
+def open_up(root: Path) -> None:
+    """Let everybody read and write what is below a folder, and find the way to it."""
+    for path in [root, *root.rglob("*")]:
+        path.chmod(0o777 if path.is_dir() else 0o666)
+    for path in root.parents:
+        mode = stat.S_IMODE(path.stat().st_mode)
+        if mode & 0o055 != 0o055:
+            path.chmod(mode | 0o055)
+
+
+def ids(uid: int) -> list[int]:
+    """Return the ids that a process of a user has: thrice the user, thrice the group, groups."""
+    try:
+        user = pwd.getpwuid(uid)
+    except KeyError:
+        return [uid] * 6
+    return [uid] * 3 + [user.pw_gid] * 3 + os.getgrouplist(user.pw_name, user.pw_gid)
+
+
+def test_nothing_to_do() -> None:
+    become(None)
+    become(os.getuid())
+
+
+@pytest.mark.parametrize("uid", ["65534", 1.5, True, -1])
+def test_what_is_no_user(uid: Any) -> None:
+    with pytest.raises(ValueError, match="number"):
+        become(uid)
+
+
+@as_root
+@pytest.mark.parametrize("uid", [NOBODY, UNKNOWN])
+def test_user_code_runs_as_the_configured_user(workspace: Workspace, uid: int) -> None:
+    workspace.write_algorithm(WHO)
+    given = {"in": workspace.write_input("in", [1])}
+    workspace.configure("user/tested/1", given, uid=uid)
+    open_up(workspace.directory.parent)
+    result = run_block(workspace, LATE)
+    assert result.user_error.endswith(f"RuntimeError: {ids(uid)}")
+
+
+@as_root
+def test_views_run_as_the_user_of_the_datasets(workspace: Workspace) -> None:
+    workspace.bring("user/echo_sequential/1")
+    workspace.bring_database("simple/1")
+    given = {"in": workspace.index("simple/1", "numbers", "some", "out")}
+    code = workspace.prefix / "databases" / "simple" / "1.py"
+    code.write_text("import os\nprint(os.getuid(), os.getgid(), flush=True)\n" + code.read_text())
+    workspace.configure("user/echo_sequential/1", given, datasets_uid=NOBODY)
+    open_up(workspace.directory.parent)
+    result = run_block(workspace, LATE)
+    assert (result.status, result.system_error) == (0, "")
+    assert result.outputs["provider"][0].split() == [str(i) for i in (NOBODY, ids(NOBODY)[3])]
+
+
+@as_root
+def test_outputs_belong_to_the_user(workspace: Workspace) -> None:
+    workspace.bring("user/echo_sequential/1")
+    given = {"in": workspace.write_input("in", [1])}
+    workspace.configure("user/echo_sequential/1", given, uid=NOBODY)
+    open_up(workspace.directory.parent)
+    assert run_block(workspace, LATE).status == 0
+    written = [path for path in workspace.cache.iterdir() if path.name.startswith("out")]
+    assert {path.stat().st_uid for path in written} == {NOBODY}
+
+
+@as_root
+def test_an_unprivileged_process_does_not_go_on_as_the_wrong_user(workspace: Workspace) -> None:
+    code = (
+        "import os, pwd\n"
+        "from beat.backend.python.scripts.privileges import become\n"
+        f"become({NOBODY})\n"
+        f"become({UNKNOWN})\n"
+    )
+    process = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert process.returncode == 1
+    assert f"PermissionError: cannot run as user {UNKNOWN}: this process runs as {NOBODY}" in (
+        process.stderr
+    )
+
+
+@as_root
+def test_there_is_no_way_back() -> None:
+    code = (
+        "import os, pwd\n"
+        "from beat.backend.python.scripts.privileges import become\n"
+        f"become({NOBODY})\n"
+        "for change in (os.setuid, os.seteuid, os.setgid, os.setegid):\n"
+        "    try:\n"
+        "        change(0)\n"
+        "    except PermissionError:\n"
+        "        pass\n"
+        "    else:\n"
+        "        raise SystemExit(change.__name__)\n"
+    )
+    process = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert process.returncode == 0, process.stderr
+
+
+def test_a_user_that_is_none(workspace: Workspace) -> None:
+    workspace.write_algorithm(WHO)
+    given = {"in": workspace.write_input("in", [1])}
+    workspace.configure("user/tested/1", given, uid="root")
+    result = run_block(workspace, LATE)
+    assert result.status == 1
+    assert "the user must be given by a number" in result.system_error
+    assert result.user_error == ""
+
+
+@as_root
+def test_indexing_as_another_user(prefix: str, tmp_path: Path) -> None:
+    cache = tmp_path / "cache"
+    cache.mkdir()
+    open_up(tmp_path)
+    arguments = [f"--uid={NOBODY}", prefix, str(cache), "simple/1", "numbers", "ten"]
+    process = subprocess.run(
+        command("index", *arguments, preload=LATE), capture_output=True, text=True
+    )
+    assert process.returncode == 0, process.stderr
+    assert [path.stat().st_uid for path in cache.rglob("*.db")] == [NOBODY]
