@@ -227,7 +227,8 @@ class Asset:
         return self.json_dumps()
 
     def _text_to_write(self) -> str | None:
-        return self.documentation or self.description
+        description = self.description  # only checking cares about its type
+        return self.documentation or (description if isinstance(description, str) else None)
 
 
 class CodeAsset(Asset):

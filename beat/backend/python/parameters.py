@@ -98,6 +98,9 @@ def declaration_problems(declared: Any) -> list[tuple[str, str]]:
                 convert_part(dtype, declared)
             except CONVERSION_ERRORS as error:
                 problems.append((key, str(error)))
+    if "default" in declared and not problems:
+        problem = _restriction(declared, declared["default"])
+        problems += [("default", f"default {problem}")] if problem else []
     return problems
 
 
@@ -113,12 +116,6 @@ def _convert_choice(dtype: Any, declared: dict[str, Any]) -> None:
 
 def _convert_default(dtype: Any, declared: dict[str, Any]) -> None:
     declared["default"] = _converted(dtype, declared["default"], "default")
-    try:
-        problem = _restriction(declared, declared["default"])
-    except (*CONVERSION_ERRORS, IndexError):
-        return  # the range is wrong, which is told already
-    if problem:
-        raise ValueError(f"default {problem}")
 
 
 def _converted_list(dtype: Any, declared: dict[str, Any], key: str) -> list[Any]:
