@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import gc
 import os
 import pickle
 import shutil
@@ -170,6 +171,20 @@ def test_units_beyond_the_name_of_the_file(prefix: str, filename: str) -> None:
         (20, 29),
     ]
     assert values(open_source(prefix, filename, 12, 23)) == [(1, 12, 19), (2, 20, 23)]
+
+
+def test_before_setup(prefix: str, three_ranges: str) -> None:
+    class Source(CachedDataSource):
+        def __init__(self) -> None:
+            pass
+
+    for source in (CachedDataSource(), Source(), pickle.loads(pickle.dumps(CachedDataSource()))):
+        assert len(source) == 0
+        assert source[0] == source[-1] == (None, None, None)
+        assert not source.ready
+        source.close()
+        assert source.setup(three_ranges, prefix)
+        assert values(source) == expected(0, 29)
 
 
 def test_setting_up_twice(prefix: str, three_ranges: str) -> None:
@@ -424,9 +439,9 @@ def test_a_unit_that_does_not_fit_its_format(prefix: str, filename: str) -> None
         source[0]
 
 
-@pytest.mark.parametrize("size", [10, LARGE_BYTES, 2 * CHUNK_BYTES])
+@pytest.mark.parametrize("size", [LARGE_BYTES, 2 * CHUNK_BYTES])
 @pytest.mark.parametrize("unpack", [True, False])
-def test_a_file_truncated_while_it_is_in_use(
+def test_a_file_truncated_while_it_is_open(
     prefix: str, filename: str, size: int, unpack: bool
 ) -> None:
     content = numpy.ones((1, size), dtype=numpy.uint8)
@@ -435,10 +450,52 @@ def test_a_file_truncated_while_it_is_in_use(
     assert source[0][1:] == (0, 0)
     os.truncate(source.filenames[0], source.infos[4].offset + size // 2)
     source[2]
-    source.reset()  # else small units are there already
     with pytest.raises(OSError, match="truncated data"):
         for i in range(3, 9):
             source[i]
+
+
+def test_small_units_of_a_file_truncated_while_it_is_open(prefix: str, filename: str) -> None:
+    content = numpy.ones((1, CHUNK_BYTES // 4), dtype=numpy.uint8)
+    write_units(prefix, filename, [({"value": content}, i, i) for i in range(9)], IMAGE)
+    source = open_source(prefix, filename)
+    source[0]  # what has been read ahead is good
+    os.truncate(source.filenames[0], source.infos[4].offset)
+    with pytest.raises(OSError, match="truncated data"):
+        for i in range(9):
+            source[i]
+
+
+def test_a_file_changed_before_it_is_opened(prefix: str, filename: str) -> None:
+    write_integers(prefix, filename, 0, 9)
+    source = open_source(prefix, filename)
+    write_integers(prefix, filename, 0, 9)  # the same again
+    assert source[3][0].value == 3
+    source.reset()
+    os.truncate(source.filenames[0], 100)
+    with pytest.raises(OSError, match="wrong checksum"):
+        source[3]
+
+
+def test_a_file_replaced_by_another_before_it_is_opened(prefix: str, filename: str) -> None:
+    write_integers(prefix, filename, 0, 9)
+    source = open_source(prefix, filename)
+    write_integers(prefix, filename, 0, 9, 2)
+    with pytest.raises(OSError, match=r"other data: .*output\.0\.9\.data' was replaced"):
+        source[3]
+
+
+def test_sources_are_freed_at_once(prefix: str, filename: str) -> None:
+    write_integers(prefix, filename, 0, 9)
+    before = len(os.listdir("/proc/self/fd"))
+    source = open_source(prefix, filename)
+    source[3]
+    gc.disable()
+    try:
+        del source
+        assert len(os.listdir("/proc/self/fd")) == before
+    finally:
+        gc.enable()
 
 
 def test_files_of_different_formats(prefix: str, filename: str) -> None:

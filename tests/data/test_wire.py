@@ -9,6 +9,7 @@ import threading
 import time
 import weakref
 from collections.abc import Sequence
+from pathlib import Path
 
 import pytest
 import zmq
@@ -196,21 +197,17 @@ def test_what_came_before_the_peer_went_is_delivered(process: Process) -> None:
         talk.receive(unanswered)
 
 
-def test_a_peer_that_is_there_only_later() -> None:
+def test_a_peer_that_is_there_only_later(tmp_path: Path) -> None:
+    address = f"ipc://{tmp_path}/socket"
     context = zmq.Context()
-    late = context.socket(zmq.PAIR)
-    port = late.bind_to_random_port("tcp://127.0.0.1")
-    late.close(linger=0)
     socket = context.socket(zmq.PAIR)
-    socket.connect(f"tcp://127.0.0.1:{port}")
-    answered = []
+    socket.connect(address)
 
     def begin() -> None:
         time.sleep(0.7)
         late = context.socket(zmq.PAIR)
-        late.bind(f"tcp://127.0.0.1:{port}")
-        answered.append(late.recv_multipart())
-        late.send_multipart(answered[0])
+        late.bind(address)
+        late.send_multipart(late.recv_multipart())
         late.close()
 
     thread = threading.Thread(target=begin)
@@ -221,14 +218,11 @@ def test_a_peer_that_is_there_only_later() -> None:
     context.term()
 
 
-def test_a_peer_that_is_never_there(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_peer_that_is_never_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(wire, "CONNECT_PATIENCE", 0.5)
     context = zmq.Context()
-    late = context.socket(zmq.PAIR)
-    port = late.bind_to_random_port("tcp://127.0.0.1")
-    late.close(linger=0)
     socket = context.socket(zmq.PAIR)
-    socket.connect(f"tcp://127.0.0.1:{port}")
+    socket.connect(f"ipc://{tmp_path}/socket")
     with pytest.raises(RemoteException, match="is gone"):
         conversation(socket).request(b"hello")
     socket.close(linger=0)

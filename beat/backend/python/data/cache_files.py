@@ -156,8 +156,13 @@ def covering_files(
     return chosen
 
 
-def verify_file(path: str) -> None:
+def verify_file(path: str) -> str:
     """Compare a file with its checksum, once for as long as the file does not change.
+
+    Returns
+    -------
+    str
+        The checksum.
 
     Raises
     ------
@@ -180,7 +185,7 @@ def verify_file(path: str) -> None:
             expected,
         )
         if _verified.get(path) == identity:
-            return
+            return expected
         digest = hashlib.file_digest(data, "sha256").hexdigest()
     if digest != expected:
         raise OSError(f"wrong checksum: `{path}' has {digest}, its file says {expected[:80]!r}")
@@ -188,6 +193,7 @@ def verify_file(path: str) -> None:
         if len(_verified) >= _VERIFIED_MOST:
             _verified.clear()
         _verified[path] = identity
+    return digest
 
 
 def append_units(units: Intervals, more: Intervals, path: str) -> None:

@@ -116,6 +116,7 @@ class CachedDataSource(DataSource):
     filenames: Sequence[str] = ()
     _encodings: Sequence[str] = ()
     _infos: Any = ()
+    _row: Any = ().__getitem__
     _codec: Any = None
     _open_files: dict[int, UnitFile] = {}
 
@@ -282,7 +283,7 @@ class CachedDataSource(DataSource):
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         format_name = state.pop("format_name", None)
-        self.infos = state.pop("_infos")
+        self.infos = state.pop("_infos", ())
         self.__dict__.update(state, _open_files={})
         if format_name is not None:
             self._take_format(format_name)
