@@ -10,7 +10,8 @@ from .base import TypeInfo
 from .configuration import Target
 from .errors import Address, ChangedMeanwhile, ObjectExists, UnserialisableObject
 from .file import File
-from .run_folder import LoadInfo, RunFolder
+from .load_info import LoadInfo
+from .run_folder import RunFolder
 from .runs import TaskRuns
 from .staging import Stage, sweep
 
@@ -72,7 +73,7 @@ class Change:
             return
         try:
             with self._runs.changing():
-                run = self._runs.find_exactly(self._target)
+                run = self._runs.find_to_change(self._target)
                 if run is not None:
                     self.stage.start_from(os.path.join(run, self._place))
         except BaseException:

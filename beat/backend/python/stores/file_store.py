@@ -31,8 +31,9 @@ from .errors import (
     writing,
 )
 from .file import File, FilePromise, is_writing
+from .load_info import LoadInfo, make_info, object_place
 from .registry import builtin_types, find_type, open_file
-from .run_folder import LoadInfo, RunFolder, make_info, object_place
+from .run_folder import RunFolder
 from .runs import TaskRuns
 from .staging import Stage, sweep
 
@@ -236,7 +237,7 @@ class LocalFileStore(ResultsStore):
         target = Target(task_name, task_unique_config, name)
         runs = self._runs(target)
         with naming(target.address), self._changing(runs) as there:
-            run = runs.find_exactly(target) if there else None
+            run = runs.find_to_change(target) if there else None
             if run is None or not self._run(runs, run).remove(name, target.address):
                 logger.warning("%s: there is nothing to delete", target.address)
 
@@ -281,10 +282,11 @@ class LocalFileStore(ResultsStore):
         target = Target(task_name, task_unique_config)
         runs = self._runs(target)
         with naming(target.address):
-            if create:
+            run = runs.find(target, exactly=create)
+            if run is None and create:
                 with runs.changing():
-                    return _context(runs.create(target, self.run_info))
-            return _context(runs.find(target))
+                    run = runs.create(target, self.run_info)
+            return _context(run)
 
     def open(
         self,
@@ -383,7 +385,7 @@ class LocalFileStore(ResultsStore):
         if not os.path.isdir(runs.folder):
             return None
         with runs.changing():
-            run = runs.find_exactly(target)
+            run = runs.find_to_change(target)
             return None if run is None else self._run(runs, run).info(target.name, target.address)
 
 

@@ -6,10 +6,7 @@ A run's document is found by the digest of its configuration, which has a unique
     the task; the digest, the top-level keys and the canonical text of the configuration;
 ``objects``
     what is known of each object: its type, how to load it, and either its text or the id of the
-    GridFS file that holds it;
-``pending``
-    the ids of GridFS files that are being written, with the time when that began, so that those of
-    writers that were killed can be removed.
+    GridFS file that holds it.
 
 Documents made by earlier packages have ``name``, ``unique_config`` and ``results`` with the ids of
 GridFS files that hold pickles. They are found as well; the first change completes them with the
@@ -21,7 +18,6 @@ from __future__ import annotations
 import json
 import logging
 from collections.abc import Mapping
-from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from .configuration import Configuration, Shape, Target, largest_part, shorten
@@ -33,8 +29,6 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 Document = dict[str, Any]
-
-ABANDONED = timedelta(days=1)  # how old a pending file is when its writer must be dead
 
 
 class Run(NamedTuple):
@@ -161,30 +155,28 @@ class MongoRuns:
             self._collection.create_index([("name", 1), ("shape", 1)])
             self._is_indexed = True
 
-    def change(
-        self, target: Target, update: Document, pending: ObjectId | None = None
-    ) -> Document | None:
-        """Change the run of exactly this configuration in one step.
+    def change(self, target: Target, update: Document) -> Document:
+        """Change the run of exactly this configuration in one step; it is made if need be.
 
         Parameters
         ----------
         target : Target
-            The run, and the object of which the previous state is wanted.
+            The run and the object.
         update : dict
             As for MongoDB.
-        pending : ObjectId, optional
-            A file that must still be pending.
 
         Returns
         -------
-        dict or None
-            What was known of the object; None, and nothing is changed, if there is no such run.
+        dict
+            What was known of the object before.
         """
         query: Document = {"name": target.task_name, "digest": target.configuration.digest}
-        if pending is not None:
-            query[f"pending.{pending}"] = {"$exists": True}
-        projection = {"pending": 1, **_projection(target)}
-        return self._collection.find_one_and_update(query, update, projection)
+        projection = {"_id": 1, **_projection(target)}
+        while True:
+            before = self._collection.find_one_and_update(query, update, projection)
+            if before is not None:
+                return before
+            self.make(target)
 
     def remove(self, target: Target) -> list[ObjectId] | None:
         """Remove the run of exactly this configuration; return the files it had, None if none."""
@@ -197,6 +189,11 @@ class MongoRuns:
             document = self._collection.find_one_and_delete({"_id": old.id})
         return None if document is None else files_in(document)
 
+    def files(self) -> set[ObjectId]:
+        """Return the GridFS files of all objects of all runs."""
+        wanted = {"objects": 1, "results": 1}
+        return {file for run in self._collection.find({}, wanted) for file in files_in(run)}
+
 
 def _projection(target: Target) -> Document:
     """Return what to ask for of a document: only what is known of one object."""
@@ -206,22 +203,12 @@ def _projection(target: Target) -> Document:
 
 
 def files_in(document: Document) -> list[ObjectId]:
-    """Return the GridFS files of all objects, and pending ones, in a document."""
+    """Return the GridFS files of all objects in a document."""
     from bson import ObjectId
 
     objects = document.get("objects", {}).values()
     results = (document.get("results") or {}).values()
-    pending = map(ObjectId, document.get("pending", {}))
     return [
         *(entry["file"] for entry in objects if "file" in entry),
         *(entry["obj"] for entry in results if isinstance(entry.get("obj"), ObjectId)),
-        *pending,
     ]
-
-
-def abandoned_in(document: Document) -> list[ObjectId]:
-    """Return the pending files of a document whose writers must be dead."""
-    from bson import ObjectId
-
-    limit = datetime.now(UTC).replace(tzinfo=None) - ABANDONED
-    return [ObjectId(key) for key, begun in document.get("pending", {}).items() if begun < limit]

@@ -8,7 +8,7 @@ import os
 import weakref
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from io import BytesIO, StringIO
 from typing import TYPE_CHECKING, Any
 
@@ -24,7 +24,7 @@ from .errors import (
     reading,
     writing,
 )
-from .mongo_runs import Document, MongoRuns, abandoned_in, field_of, files_in, old_field_of
+from .mongo_runs import Document, MongoRuns, field_of, files_in, old_field_of
 from .registry import builtin_types, find_type
 
 if TYPE_CHECKING:
@@ -153,7 +153,7 @@ class MongoDBStore(ResultsStore):
         return GridFSBucket(self._database())
 
     @contextmanager
-    def _talking(self, address: Address) -> Iterator[None]:
+    def _talking(self, address: Address | None) -> Iterator[None]:
         """Say of what the server complains, or that it does not answer."""
         from pymongo.errors import ConnectionFailure, PyMongoError
 
@@ -219,7 +219,7 @@ class MongoDBStore(ResultsStore):
                 before = self._save_inline(target, {**entry, "text": content.decode()})
             if before is None:
                 before = self._save_file(target, entry, content)
-            self._clean_up(target, before)
+            self._remove_files(files_in(before))
 
     def _type(self, type_: object, address: Address) -> TypeInfo:
         kind = find_type(self.type_registry, type_, address)
@@ -234,7 +234,7 @@ class MongoDBStore(ResultsStore):
         from pymongo.errors import DocumentTooLarge, OperationFailure
 
         try:
-            return self._change(target, {"$set": {_path(target): entry}, **_no_old(target)})
+            return self._runs.change(target, {"$set": {_path(target): entry}, **_no_old(target)})
         except DocumentTooLarge:
             return None
         except OperationFailure as error:
@@ -243,44 +243,15 @@ class MongoDBStore(ResultsStore):
             return None
 
     def _save_file(self, target: Target, entry: Document, content: bytes) -> Document:
-        """Put an object into a file; the document says that it is coming before it is there."""
-        from bson import ObjectId
-
-        while True:
-            file = ObjectId()
-            pending = f"pending.{file}"
-            self._change(target, {"$set": {pending: datetime.now(UTC)}})
-            try:
-                self._files.upload_from_stream_with_id(file, target.name, content)
-                before = self._runs.change(
-                    target,
-                    {
-                        "$set": {_path(target): {**entry, "file": file}},
-                        "$unset": {pending: "", **_no_old(target).get("$unset", {})},
-                    },
-                    pending=file,
-                )
-            except BaseException:
-                self._remove_files([file])
-                raise
-            if before is not None:
-                before["pending"].pop(str(file))
-                return before
-            self._remove_files([file])  # the run has been deleted meanwhile
-
-    def _change(self, target: Target, update: Document) -> Document:
-        """Change a run, which is made if it is not there."""
-        while (before := self._runs.change(target, update)) is None:
-            self._runs.make(target)
-        return before
-
-    def _clean_up(self, target: Target, before: Document) -> None:
-        """Remove what a replaced object, and writers that were killed, have left in GridFS."""
-        abandoned = abandoned_in(before)
-        if abandoned:
-            self._runs.change(target, {"$unset": {f"pending.{file}": "" for file in abandoned}})
-        before["pending"] = {str(file): None for file in abandoned}
-        self._remove_files(files_in(before))
+        """Put an object into a file, and the file into the document."""
+        tag = {"collection": self.collection_name}
+        file = self._files.upload_from_stream(target.name, content, metadata=tag)
+        try:
+            entry = {**entry, "file": file}
+            return self._runs.change(target, {"$set": {_path(target): entry}, **_no_old(target)})
+        except BaseException:
+            self._remove_files([file])
+            raise
 
     def _remove_files(self, files: Iterable[ObjectId]) -> None:
         from gridfs import NoFile
@@ -393,7 +364,7 @@ class MongoDBStore(ResultsStore):
                 logger.warning("%s: there is nothing to delete", target.address)
                 return
             fields = {_path(target): "", **_no_old(target).get("$unset", {})}
-            self._clean_up(target, self._change(target, {"$unset": fields}))
+            self._remove_files(files_in(self._runs.change(target, {"$unset": fields})))
 
     def delete_run(self, task_name: str, task_unique_config: Config) -> None:
         """Delete the run of exactly this configuration; a missing one is only warned of."""
@@ -404,6 +375,37 @@ class MongoDBStore(ResultsStore):
                 logger.warning("%s: there is nothing to delete", target.address)
             else:
                 self._remove_files(files)
+
+    def remove_orphans(self, older_than: float = 86400.0) -> int:
+        """Remove what writers that were killed have left in GridFS.
+
+        Parameters
+        ----------
+        older_than : float
+            For how many seconds a file must have been there without belonging to any object.
+            Nobody must take longer to save one.
+
+        Returns
+        -------
+        int
+            How many files, whole or not, there were.
+        """
+        from bson import ObjectId
+
+        with self._talking(None):
+            limit = datetime.now(UTC) - timedelta(seconds=older_than)
+            of_this_store = {"metadata.collection": self.collection_name}
+            database = self._database()
+            whole = set(database["fs.files"].distinct("_id"))
+            candidates = set(database["fs.files"].distinct("_id", of_this_store))
+            candidates |= set(database["fs.chunks"].distinct("files_id")) - whole
+            orphans = {
+                file
+                for file in candidates - self._runs.files()
+                if isinstance(file, ObjectId) and file.generation_time < limit
+            }
+            self._remove_files(orphans)
+            return len(orphans)
 
     def get_context(
         self, task_name: str, task_unique_config: Config, *, create: bool = True

@@ -23,16 +23,16 @@ import logging
 import os
 import shutil
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Any
 
-from ..publish import publish, sync_folder
+from ..publish import sync_folder
 from .base import Names
 from .configuration import Configuration, Shape, Target, check_plain, largest_part, parse
 from .locks import locked
-from .staging import Stage, make_folders, sweep
+from .staging import Stage, make_folders, put_content, sweep
 
 logger = logging.getLogger(__name__)
 
@@ -107,8 +107,15 @@ class TaskRuns:
 
     # Finding
 
-    def find(self, target: Target) -> str | None:
+    def find(self, target: Target, exactly: bool = False) -> str | None:
         """Return the folder whose results a query means: an exact one, else the largest part.
+
+        Parameters
+        ----------
+        target : Target
+            The query.
+        exactly : bool
+            Whether parts do not count.
 
         Raises
         ------
@@ -120,17 +127,17 @@ class TaskRuns:
             return None
         if (found := self._linked(digest)) is not None:
             return found
+        runs: Callable[[str], str | None] = self._linked
         try:
             shapes = self._shapes_for(digest)
         except OSError as error:
             if error.errno not in (errno.EACCES, errno.EPERM, errno.EROFS):
                 raise
-        else:
-            return self._linked(digest) or largest_part(target, shapes, self._linked)
-        runs, shapes = self._scan()  # a store that others have made and that we may only read
-        return runs.get(digest) or largest_part(target, shapes, runs.get)
+            scanned, shapes = self._scan()  # others have made the store, and we may only read it
+            runs = scanned.get
+        return runs(digest) or (None if exactly else largest_part(target, shapes, runs))
 
-    def find_exactly(self, target: Target) -> str | None:
+    def find_to_change(self, target: Target) -> str | None:
         """Return the folder of exactly this configuration.
 
         To be called with the lock held; what is found stays until the lock is let go of.
@@ -181,7 +188,7 @@ class TaskRuns:
 
         To be called with the lock held.
         """
-        if (found := self.find_exactly(target)) is not None:
+        if (found := self.find_to_change(target)) is not None:
             return found
         configuration = target.configuration
         state = self._settle(configuration.digest)
@@ -208,7 +215,7 @@ class TaskRuns:
         """Write the configuration into a new folder, or take the folder back."""
         text = json.dumps(configuration.content, indent=4)
         try:
-            publish(os.path.join(run, Names.CONFIG), text.encode())
+            put_content(self.staging, os.path.join(run, Names.CONFIG), text.encode())
             sync_folder(self._links)
             sync_folder(self.folder)
         except BaseException:
@@ -246,7 +253,7 @@ class TaskRuns:
 
         To be called with the lock held.
         """
-        run = self.find_exactly(target)
+        run = self.find_to_change(target)
         if run is None:
             return False
         digest = target.configuration.digest
@@ -271,11 +278,15 @@ class TaskRuns:
 
     def _unlink(self, digest: str) -> bool:
         """Remove a link, and the folder if its maker was killed before it was filled."""
-        try:
-            name = os.path.basename(os.readlink(self._link(digest)))
-        except OSError:
+        link = self._link(digest)
+        if not os.path.lexists(link):
             return False
-        os.unlink(self._link(digest))
+        if not os.path.islink(link):  # in a store that was copied without links
+            shutil.rmtree(self._links)
+            make_folders(self._links)
+            return True
+        name = os.path.basename(os.readlink(link))
+        os.unlink(link)
         with suppress(OSError):  # there is something in it, so it is not ours to remove
             os.rmdir(os.path.join(self.folder, name))
         return True
@@ -348,4 +359,4 @@ class TaskRuns:
 
     def _write_state(self, state: _State) -> None:
         content = {"stamp": state.stamp, "shapes": sorted(state.shapes), "last": state.last}
-        publish(self._state_path, json.dumps(content).encode())
+        put_content(self.staging, self._state_path, json.dumps(content).encode())

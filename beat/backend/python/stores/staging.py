@@ -171,6 +171,27 @@ def _make_stage(where: str, token: str) -> tuple[str, list[str]]:
     return folder, made
 
 
+def put_content(where: str, path: str, content: bytes) -> None:
+    """Publish a small file by way of a stage, so that nothing is left beside it if we are killed.
+
+    Parameters
+    ----------
+    where : str
+        The folder for stages.
+    path : str
+        The file.
+    content : bytes
+        What will be in it.
+    """
+    stage = Stage(where, os.path.basename(path))
+    try:
+        with open(stage.path, "xb") as f:
+            f.write(content)
+        stage.put(path)
+    finally:
+        stage.discard()
+
+
 def _sync_file(path: str) -> None:
     descriptor = os.open(path, os.O_RDONLY)
     try:
