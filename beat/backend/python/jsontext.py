@@ -15,8 +15,9 @@ from collections.abc import Iterable, Iterator
 from itertools import islice
 from typing import Any, NamedTuple
 
-#: bounds of what is read; the largest declarations known stay far below all of them
+#: bounds of what is read; the largest declarations known, of some thousand values, stay far below
 MAX_SIZE = 2 * 2**20
+MAX_VALUES = 20_000
 MAX_DEPTH = 64
 MAX_DIGITS = 400
 #: at most that many problems of one text are listed
@@ -86,7 +87,8 @@ def parse(content: str | bytes) -> tuple[str, Any]:
     MalformedJSON
         If the text is no JSON or no UTF-8; if it starts with a byte order mark; if a key stands
         twice in an object; if a number is not finite or has too many digits; if the text is
-        larger than `MAX_SIZE`, or nested deeper than `MAX_DEPTH`.
+        larger than `MAX_SIZE`, has more than `MAX_VALUES` values, or is nested deeper than
+        `MAX_DEPTH`.
     """
     if len(content) > MAX_SIZE:
         raise _too_large(len(content))
@@ -105,8 +107,12 @@ def parse(content: str | bytes) -> tuple[str, Any]:
         raise MalformedJSON([_syntax_problem(text, error)], text) from None
     except (_Irregular, RecursionError):
         raise MalformedJSON(_irregularities(text), text) from None
-    if _is_deep(data):
+    levels = _count_values(data)
+    if len(levels) > MAX_DEPTH:
         raise MalformedJSON(_irregularities(text), text)
+    if sum(levels) > MAX_VALUES:
+        message = f"too large: {sum(levels):,} values, at most {MAX_VALUES:,} are accepted"
+        raise MalformedJSON([Problem(0, message)], text)
     return text, data
 
 
@@ -150,14 +156,16 @@ def _constant(name: str) -> Any:
     raise _Irregular
 
 
-def _is_deep(data: Any) -> bool:
-    """Tell whether containers are nested deeper than is accepted."""
+def _count_values(data: Any) -> list[int]:
+    """Return how many values there are on each level of nesting; no further than is accepted."""
+    counts: list[int] = []
     level = _containers([data])
-    for _ in range(MAX_DEPTH):
+    while level and len(counts) <= MAX_DEPTH:
+        counts.append(sum(map(len, level)))
         level = _containers(
             child for item in level for child in (item.values() if type(item) is dict else item)
         )
-    return bool(level)
+    return counts
 
 
 def _containers(values: Iterable[Any]) -> list[Any]:

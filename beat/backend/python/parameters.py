@@ -138,7 +138,7 @@ def _restriction(declared: dict[str, Any], value: Any) -> str | None:
     """Say which declared restriction a value breaks, if any."""
     choice = declared.get("choice")
     if choice is not None and value not in choice:
-        return f"{value} is not among the choices {[str(c) for c in choice]}"
+        return f"{value} is not among the choices {str([str(c) for c in choice])[:200]}"
     limits = declared.get("range")
     if limits is not None and not limits[0] <= value <= limits[1]:
         return f"{value} is not in the range [{limits[0]}, {limits[1]}]"

@@ -10,6 +10,7 @@ import os
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import cached_property
+from graphlib import CycleError, TopologicalSorter
 from typing import Any, NamedTuple
 
 from .. import hash as hashing
@@ -149,6 +150,7 @@ class Catalog:
         self.folders = prefix.paths if isinstance(prefix, utils.Prefix) else [prefix]
         self._entries: dict[tuple[str, str], Entry | None] = {}
         self._names: dict[str, list[str]] = {}
+        self._acyclic: set[Entry] = set()
 
     def find(self, kind: str, name: str) -> Entry | None:
         """Return an object; None if there is none, or if none can have that name."""
@@ -228,23 +230,48 @@ class Catalog:
                     yield Finding(message, WARNING, path=shown, line=1, column=1, expected=expected)
 
     def cycle(self, entry: Entry) -> list[str] | None:
-        """Return the names along the shortest way from an object back to it; None without one."""
-        ways: dict[Entry, Entry | None] = {entry: None}
+        """Return the names along the shortest way from an object back to it; None without one.
+
+        Ways lead through objects of the same kind only.
+        """
+        if entry in self._acyclic:
+            return None
+        graph = self._related(entry)
+        try:
+            TopologicalSorter(graph).prepare()
+        except CycleError:
+            return _way_back(graph, entry)
+        self._acyclic.update(graph)
+        return None
+
+    def _related(self, entry: Entry) -> dict[Entry, list[Entry]]:
+        """Return what an object refers to, directly or not, with the references of each."""
+        graph: dict[Entry, list[Entry]] = {}
         waiting = [entry]
         for here in waiting:
-            for other in here.referred:
-                if other is entry:
-                    return [*_way(ways, here), entry.name]
-                if other.kind is entry.kind and other not in ways:
-                    ways[other] = here
-                    waiting.append(other)
-        return None
+            if here not in graph and here not in self._acyclic:
+                graph[here] = [other for other in here.referred if other.kind is entry.kind]
+                waiting += graph[here]
+        return graph
+
+
+def _way_back(graph: dict[Entry, list[Entry]], entry: Entry) -> list[str] | None:
+    ways: dict[Entry, Entry | None] = {entry: None}
+    waiting = [entry]
+    for here in waiting:
+        for other in graph.get(here, []):
+            if other is entry:
+                return [*_names_along(ways, here), entry.name]
+            if other not in ways:
+                ways[other] = here
+                waiting.append(other)
+    return None
 
 
 _KINDS = tuple(KINDS.values())
 
 
-def _way(ways: dict[Entry, Entry | None], last: Entry | None) -> list[str]:
+def _names_along(ways: dict[Entry, Entry | None], last: Entry | None) -> list[str]:
     names: list[str] = []
     while last is not None:
         names.insert(0, last.name)

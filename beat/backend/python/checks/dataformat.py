@@ -9,6 +9,9 @@ from ..schema import Finding, Node
 from .catalog import Entry, Reference, Rules
 from .references import check_cycle, check_references
 
+#: ancestors of a format are looked at up to that one
+_MAX_ANCESTORS = 64
+
 #: other words for basic types
 SYNONYMS = {"str": "string"}
 
@@ -30,24 +33,22 @@ def check(entry: Entry) -> Iterator[Finding]:
 
 def fields_of(entry: Entry | None) -> dict[str, str]:
     """Return the fields of a format, inherited ones too: who declares each."""
-    fields: dict[str, str] = {}
-    seen: set[Entry] = set()
-    while entry is not None and entry not in seen:
-        seen.add(entry)
-        fields.update({name: entry.name for name in entry.root.members if name[:1] != "#"})
-        base = entry.root["#extends"].text
-        entry = None if base is None else entry.catalog.find("dataformat", base)
-    return fields
+    lineage = _lineage(entry)
+    return {name: one.name for one in lineage for name in one.root.members if name[:1] != "#"}
 
 
 def ancestors(entry: Entry | None) -> list[str]:
     """Return the names of a format and of those it extends, directly or not."""
-    names: list[str] = []
-    while entry is not None and entry.name not in names:
-        names.append(entry.name)
+    return [one.name for one in _lineage(entry)]
+
+
+def _lineage(entry: Entry | None) -> list[Entry]:
+    found: list[Entry] = []
+    while entry is not None and entry not in found and len(found) < _MAX_ANCESTORS:
+        found.append(entry)
         base = entry.root["#extends"].text
         entry = None if base is None else entry.catalog.find("dataformat", base)
-    return names
+    return found
 
 
 def _parts(node: Node) -> Iterator[Node]:
