@@ -195,17 +195,31 @@ def test_a_second_client_during_a_long_stream(peers: Peers) -> None:
     assert second.recv_multipart()[0] == b"err"
 
 
-def test_whoever_is_no_client_does_no_harm(peers: Peers) -> None:
+OLD_PROTOCOL = b"\1\0" + b"\4\0don" + b"\4\0foo"  # two messages of ZMTP 1.0
+
+
+@pytest.mark.parametrize(
+    "greeting", [b"", b"GET / HTTP/1.1\r\n\r\n" + b"x" * 200, OLD_PROTOCOL, b"\xff" * 64]
+)
+def test_whoever_is_no_client_does_no_harm(peers: Peers, greeting: bytes) -> None:
     handler = peers.handler()
     handler.start()
     port = int(handler.address.rpartition(":")[2])
-    for greeting in (b"", b"GET / HTTP/1.1\r\n\r\n", os.urandom(64)):
-        with tcp.create_connection(("127.0.0.1", port)) as stranger:
-            stranger.sendall(greeting)
-    with tcp.create_connection(("127.0.0.1", port)):
-        client = peers.client(handler)
-        assert b"unknown input" in ask(client, b"ifo", b"x")[2]
+    with tcp.create_connection(("127.0.0.1", port)) as stranger:
+        stranger.sendall(greeting)
+        time.sleep(0.1)
+    client = peers.client(handler)
+    assert b"unknown input" in ask(client, b"ifo", b"x")[2]
+    with tcp.create_connection(("127.0.0.1", port)) as stranger:
+        stranger.sendall(greeting)
+        time.sleep(0.1)
     assert ask(client, b"don") == [b"ack"]
+
+
+def test_a_transport_without_connections(peers: Peers) -> None:
+    handler = peers.handler("inproc://handler", context=peers.context)
+    handler.start()
+    assert b"unknown input" in ask(peers.client(handler), b"ifo", b"x")[2]
 
 
 def test_a_client_that_goes_away(peers: Peers) -> None:

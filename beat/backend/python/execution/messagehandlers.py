@@ -178,9 +178,10 @@ class MessageHandler(threading.Thread):
             if self._client.known:
                 return self.socket.recv_multipart(zmq.NOBLOCK)
             frames = self.socket.recv_multipart(zmq.NOBLOCK, copy=False)
+            while not self._client.heard(frames[0]):
+                frames = self.socket.recv_multipart(zmq.NOBLOCK, copy=False)
         except zmq.Again:
             return None
-        self._client.heard(frames[0])
         return [frame.bytes for frame in frames]
 
     def _wait(self, readiness: int, seconds: float | None = None) -> None:

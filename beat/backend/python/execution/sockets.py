@@ -123,17 +123,19 @@ class SoleClient:
         Readable when `update` has something to do.
     connected : bool
         Whether there has been a client.
+    known : bool
+        Whether it has been heard, so that it is known which connection is its.
     """
 
     def __init__(self, socket: zmq.Socket[bytes]) -> None:
         self.connected = False
+        self.known = False
         self._socket = socket
         # the address of an earlier monitor may still be in use for a moment after its end
         address = f"inproc://sole-client-{next(_numbers)}"
         self.monitor: zmq.Socket[bytes] = socket.get_monitor_socket(_EVENTS, address)
         self._candidates: set[int] = set()
         self._surplus: set[int] = set()
-        self._heard = False
 
     @property
     def gone(self) -> bool:
@@ -159,19 +161,27 @@ class SoleClient:
             self.connected = True
             self._turn_away(self._surplus)
 
-    def heard(self, frame: zmq.Frame) -> None:
-        """Learn from the first frame received which connection is the client's."""
-        self._heard = True
-        self.update()
-        if self._candidates:  # none for transports without connections
-            served = frame.get(zmq.SRCFD)
-            self._turn_away(self._candidates - {served})
-            self._candidates &= {served}
+    def heard(self, frame: zmq.Frame) -> bool:
+        """Learn from the first frame of a message which connection is the client's.
 
-    @property
-    def known(self) -> bool:
-        """Whether `heard` has been told."""
-        return self._heard
+        Returns
+        -------
+        bool
+            False if it comes from a stranger, whose bytes libzmq has taken for a message of its
+            oldest protocol: it must not be answered.
+        """
+        self.update()
+        try:
+            served = frame.get(zmq.SRCFD)
+        except zmq.ZMQError:
+            self.known = _endpoint(self._socket).startswith("inproc:")
+            if not self.known:
+                self._turn_away(self._candidates)
+            return self.known
+        self._turn_away(self._candidates - {served})
+        self._candidates &= {served}
+        self.known = True
+        return True
 
     def _turn_away(self, connections: set[int]) -> None:
         for connection in connections:
