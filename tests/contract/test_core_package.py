@@ -256,6 +256,8 @@ class TestAlgorithms:
         one = core.Algorithm(world, "user/echo/1")
         one.name = "user/other/2"
         assert one.name == one.storage.fullname == "user/other/2"
+        assert one.storage.language == "python"
+        assert one.storage.code.path == f"{world}/algorithms/user/other/2.py"
         one.write()
         assert Path(world, "algorithms/user/other/2.py").read_bytes() == one.code
         copy = core.Algorithm(world, "user/other/2")
@@ -300,6 +302,15 @@ class TestAlgorithms:
             one.export(str(tmp_path / "third"))
         with pytest.raises(RuntimeError):
             core.Algorithm(world, "user/echo/1").export(world)
+
+    def test_an_export_in_another_language_than_before(self, world, tmp_path):
+        other = str(tmp_path / "other")
+        one = core.Library(world, "user/adds/1")
+        one.export(other)
+        one.language = "matlab"
+        one.export(other)
+        assert library.Library(other, "user/adds/1").valid
+        assert Path(other, "libraries/user/adds/1.m").read_bytes() == one.code
 
     def test_objects_of_a_search_path(self, world, tmp_path):
         prefixes = utils.Prefix([str(tmp_path / "first"), world])

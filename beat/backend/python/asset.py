@@ -115,7 +115,7 @@ class Asset:
 
     @name.setter
     def name(self, value: str) -> None:
-        self.storage = self.storage_class(self.prefix, value)
+        self.storage = self._place(self.prefix, value)
         self._name = value
 
     @property
@@ -188,10 +188,14 @@ class Asset:
             raise RuntimeError(f"cannot export `{self._name}' onto its own prefix: {prefix}")
         for asset in self._needs():
             asset.export(prefix)
-        storage = self.storage_class(prefix, self._name)
+        storage = self._place(prefix, self._name)
         self.write(storage)
         if not self._text_to_write():
             storage.doc.remove()  # that of an earlier export
+
+    def _place(self, prefix: Any, name: str | None) -> Any:
+        """Return the files that the object has under a name in a prefix."""
+        return self.storage_class(prefix, name)
 
     def _needs(self) -> Iterable[Asset]:
         """Return the objects that must travel with this one."""
@@ -277,6 +281,9 @@ class CodeAsset(Asset):
         self.code = self.storage.code.try_load() if self.language != "unknown" else None
         if self.code is None and self.language != "cxx":
             self.errors.append(f"{self.kind} code file not found: {self.storage.code.path}")
+
+    def _place(self, prefix: Any, name: str | None) -> Any:
+        return self.storage_class(prefix, name, self.language)
 
     def _must_be_python(self) -> None:
         if self.language != "python":
