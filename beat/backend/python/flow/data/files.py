@@ -11,6 +11,7 @@ import h5py
 
 from ..processes import Processes
 from ..workfile import WorkFile
+from .growth import make_room
 from .hdf5 import open_hdf5
 from .layout import is_listed
 
@@ -66,6 +67,8 @@ class FlowFiles:
             self._main = open_hdf5(self._path, self._mode, self._processes, self._locking)
             if self._mode in ("w", "w-", "x"):
                 self._mode = "a"  # opened again, it keeps what is in it
+            if self._processes.comm is not None and self.writable:
+                make_room(self._main, self._processes)
         return self._main
 
     def _temporary(self, create: bool) -> Any:

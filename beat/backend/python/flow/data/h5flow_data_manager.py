@@ -22,6 +22,7 @@ from ..errors import (
 )
 from ..processes import H5FLOW_MPI, describe, world
 from .files import FlowFiles
+from .growth import grow
 from .layout import clean, data_path, dset_names, is_below, ref_path, region_path, walk
 from .lib import dereference, dereference_chain
 from .references import (
@@ -107,7 +108,7 @@ class H5FlowDataManager:
         """Drop everything that was remembered of the open file."""
         self._dsets: dict[str, Any] = {}
         self._references: dict[tuple[str, str], References] = {}
-        self._pages = PageCache()
+        self._pages = PageCache(self.processes)
         self._grown: dict[str, None] = {}
 
     def __repr__(self) -> str:
@@ -145,8 +146,7 @@ class H5FlowDataManager:
                     self.delete(entry)
         self.close_file()
         self.processes.barrier()
-        if self.rank == 0:
-            self._files.discard_temporary()
+        self._files.discard_temporary()
 
     def abandon(self) -> None:
         """Leave everything as it is, after a failure."""
@@ -188,7 +188,7 @@ class H5FlowDataManager:
                     references.grow(*self._lengths(references))
         self._grown.clear()
         for references in self._references.values():
-            references.flush(self.rank, self.size)
+            references.flush_together()
 
     # -- what is there -------------------------------------------------------------------------
 
@@ -443,7 +443,7 @@ class H5FlowDataManager:
         appended_at = max(before, *(stop for _, stop, _ in demands))
         rows = appended_at + sum(count for count, _, _ in demands)
         if rows > before:
-            dset.resize(rows, axis=0)
+            self._dsets[name] = grow(dset, rows, self.processes)
             self._grown[name] = None
         if count is None:
             return spec
@@ -509,9 +509,10 @@ class H5FlowDataManager:
         for parent, child in [sides(item) for item in items]:
             ends = (parent, child, ref_path(parent, child), region_path(child, parent))
             if any(is_below(end, path) for end in ends):
+                # in the same order on all processes
                 _remove(main, ref_path(parent, child))
-                for table in {region_path(parent, child), region_path(child, parent)}:
-                    _remove(main, table)
+                _remove(main, region_path(parent, child))
+                _remove(main, region_path(child, parent))
         if path in main:
             del main[path]
 

@@ -157,10 +157,9 @@ def _unique(rows: range | Array) -> tuple[range | Array, Array | None]:
 def _values(targets: Array, source: Any) -> Array:
     if source is None:
         return targets
+    rows = targets.astype("i8")
     return (
-        source.take(targets, axis=0)
-        if isinstance(source, numpy.ndarray)
-        else read_rows(source, targets)
+        source.take(rows, axis=0) if isinstance(source, numpy.ndarray) else read_rows(source, rows)
     )
 
 

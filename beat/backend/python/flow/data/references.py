@@ -9,6 +9,7 @@ import numpy
 
 from ..errors import BadReferences, shorten
 from ..processes import Processes, describe
+from .growth import grow, remake
 from .layout import (
     clean,
     dset_of,
@@ -20,7 +21,6 @@ from .layout import (
 from .regions import Array, PageCache, RegionTable
 from .writing import write_rows
 
-COPY_ROWS = 1 << 20
 UINT32_MAX = (1 << 32) - 1
 
 #: which column of the references to start from, and which to arrive at
@@ -48,7 +48,6 @@ class References:
         self, file: Any, parent: str, child: str, processes: Processes, cache: PageCache
     ) -> None:
         self.parent, self.child = parent, child
-        self._file = file
         self._processes = processes
         self._cache = cache
         self.ref = file[ref_path(parent, child)]
@@ -67,10 +66,15 @@ class References:
         for table, rows in zip(self.tables, (parent_rows, child_rows), strict=False):
             table.grow(rows)
 
-    def flush(self, rank: int = 0, size: int = 1) -> None:
-        """Bring the region tables in the file up to date; see `RegionTable.flush`."""
+    def flush(self) -> None:
+        """Bring the region tables in the file up to date, for this process."""
         for table in self.tables:
-            table.flush(rank, size)
+            table.flush()
+
+    def flush_together(self) -> None:
+        """Bring the region tables in the file up to date; done by all together."""
+        for table in self.tables:
+            table.flush_together()
 
     def append(self, refs: Array, problem: Exception | None, rows: tuple[int, int]) -> None:
         """Append references; all processes do this together, each with its own ones.
@@ -97,10 +101,13 @@ class References:
         before = int(self.ref.shape[0])
         self._widen(before + len(everything), int(everything.max()))
         self.grow(*rows)
-        self.ref.resize(before + len(everything), axis=0)
+        self.ref = grow(self.ref, before + len(everything), self._processes)
         try:
             first = before + sum(len(share) for share, _ in shares[: self._processes.rank])
-            self._write(self.ref, first, refs)
+            place = slice(first, first + len(refs))
+            write_rows(
+                self.ref, place, refs.astype(self.ref.dtype), self._processes.comm is not None
+            )
         except BaseException:
             if self._processes.size == 1:  # several end together
                 self.ref.resize(before, axis=0)
@@ -109,41 +116,14 @@ class References:
         for column in (0, 1):
             self.region((column, 1 - column)).mention(everything[:, column], positions)
 
-    def _write(self, dset: Any, first: int, rows: Array) -> None:
-        place = slice(first, first + len(rows))
-        write_rows(dset, place, rows.astype(dset.dtype), self._processes.comm is not None)
-
     def _widen(self, count: int, highest: int) -> None:
         """Change to wider numbers when there are too many references, or rows, for the others."""
         if highest > UINT32_MAX and self.ref.dtype.itemsize < 8:
-            self.ref = self._replace(self.ref, numpy.dtype("u8"))
+            self.ref = remake(self.ref, numpy.dtype("u8"), self._processes)
         for table in self.tables:
             if not table.holds(count):
-                table.flush(self._processes.rank, self._processes.size)
-                table.dset = self._replace(table.dset, wide_region_dtype)
-
-    def _replace(self, dset: Any, dtype: Any) -> Any:
-        """Put a dataset with other numbers, otherwise equal, into the place of one."""
-        self._processes.barrier()
-        place = dset.name
-        wider = self._file.create_dataset(
-            f"{place}.wider",
-            dset.shape,
-            maxshape=dset.maxshape,
-            dtype=dtype,
-            chunks=dset.chunks,
-            compression=dset.compression,
-        )
-        for number, start in enumerate(range(0, len(dset), COPY_ROWS)):
-            rows = dset[start : min(start + COPY_ROWS, len(dset))]
-            mine = number % self._processes.size == self._processes.rank
-            self._write(wider, start, rows if mine else rows[:0])
-        for key, value in dset.attrs.items():
-            wider.attrs[key] = value
-        del self._file[place]
-        self._file.move(wider.name, place)
-        self._processes.barrier()
-        return self._file[place]
+                table.flush_together()
+                table.dset = remake(table.dset, wide_region_dtype, self._processes)
 
 
 def create(

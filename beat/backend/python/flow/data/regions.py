@@ -3,6 +3,10 @@
 References to random rows touch a table all over, so that updating it in the file costs more than
 the references themselves. The parts in use are kept in memory, in pages of bounded number, and
 written when they are needed in the file.
+
+Several processes have the same pages: all see all references that are written, in the same order.
+What changes pages, or drops them, is done by all together, and only one process writes a page
+then: two that did it at different times could bring back what was there before.
 """
 
 from __future__ import annotations
@@ -12,6 +16,9 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy
+
+from ..processes import Processes
+from .growth import grow
 
 PAGE_ROWS = 1 << 18
 MOST_PAGES = 64  # of all tables of a file together: 256 MiB at most
@@ -30,33 +37,40 @@ class Page:
 
 
 class PageCache:
-    """The pages in memory, of all tables of a file, those used last at the end."""
+    """The pages in memory, of all tables of a file, those changed last at the end.
 
-    def __init__(self) -> None:
+    Parameters
+    ----------
+    processes : Processes
+        Who changes the tables together.
+    """
+
+    def __init__(self, processes: Processes) -> None:
+        self.processes = processes
         self._pages: OrderedDict[tuple[RegionTable, int], Page] = OrderedDict()
+
+    def __len__(self) -> int:
+        return len(self._pages)
 
     def get(self, table: RegionTable, number: int) -> Page | None:
         """Return a page if it is in memory."""
-        page = self._pages.get((table, number))
-        if page is not None:
-            self._pages.move_to_end((table, number))
-        return page
+        return self._pages.get((table, number))
 
-    def add(self, table: RegionTable, number: int, page: Page) -> None:
-        """Keep a page, at the expense of the one that was not used for longest."""
-        while len(self._pages) >= MOST_PAGES:
-            (owner, oldest), old = self._pages.popitem(last=False)
-            owner.write_page(oldest, old)
+    def use(self, table: RegionTable, number: int) -> Page:
+        """Return a page to be changed, maybe at the expense of the one changed least recently."""
+        page = self._pages.pop((table, number), None)
+        if page is None:
+            while len(self._pages) >= MOST_PAGES:
+                (owner, oldest), old = self._pages.popitem(last=False)
+                owner.write_share(oldest, old)
+                self.processes.barrier()
+            page = table.read_page(number)
         self._pages[table, number] = page
+        return page
 
     def of(self, table: RegionTable) -> list[tuple[int, Page]]:
         """Return the pages of a table."""
         return [(number, page) for (owner, number), page in self._pages.items() if owner is table]
-
-    def forget(self, table: RegionTable) -> None:
-        """Drop the pages of a table, whatever is in them."""
-        for number, _ in self.of(table):
-            del self._pages[table, number]
 
 
 class RegionTable:
@@ -104,7 +118,7 @@ class RegionTable:
     def grow(self, rows: int) -> None:
         """Give the table as many rows as its dataset has; all processes do this together."""
         if len(self) < rows:
-            self.dset.resize(rows, axis=0)
+            self.dset = grow(self.dset, rows, self._cache.processes)
 
     def mention(self, rows: Array, positions: Array) -> None:
         """Widen the regions of rows to where they are mentioned now.
@@ -128,7 +142,7 @@ class RegionTable:
             self._mention_in_page(number, rows[here] - number * PAGE_ROWS, positions[here])
 
     def _mention_in_page(self, number: int, rows: Array, positions: Array) -> None:
-        page = self._page(number)
+        page = self._cache.use(self, number)
         start, stop = page.start[rows], page.stop[rows]
         # Of several values assigned to one row the last one stays: backwards, the lowest start.
         lowest = numpy.where(start == stop, positions, numpy.minimum(start, positions))
@@ -137,19 +151,16 @@ class RegionTable:
         page.first_changed = min(page.first_changed, int(rows.min()))
         page.last_changed = max(page.last_changed, int(rows.max()))
 
-    def _page(self, number: int) -> Page:
-        page = self._cache.get(self, number)
-        if page is None:
-            base = number * PAGE_ROWS
-            page = Page(numpy.zeros(PAGE_ROWS, "i8"), numpy.zeros(PAGE_ROWS, "i8"))
-            regions = self.dset[base : min(base + PAGE_ROWS, len(self))]
-            page.start[: len(regions)] = regions["start"]
-            page.stop[: len(regions)] = regions["stop"]
-            self._cache.add(self, number, page)
+    def read_page(self, number: int) -> Page:
+        """Return a page as it is in the file."""
+        base = number * PAGE_ROWS
+        page = Page(numpy.zeros(PAGE_ROWS, "i8"), numpy.zeros(PAGE_ROWS, "i8"))
+        regions = self.dset[base : min(base + PAGE_ROWS, len(self))]
+        page.start[: len(regions)] = regions["start"]
+        page.stop[: len(regions)] = regions["stop"]
         return page
 
-    def write_page(self, number: int, page: Page) -> None:
-        """Bring the changed rows of a page into the file."""
+    def _write_page(self, number: int, page: Page) -> None:
         if page.last_changed < 0:
             return
         rows = slice(page.first_changed, page.last_changed + 1)
@@ -160,16 +171,22 @@ class RegionTable:
         self.dset[base + rows.start : base + rows.stop] = regions
         page.first_changed, page.last_changed = PAGE_ROWS, -1
 
-    def flush(self, rank: int = 0, size: int = 1) -> None:
-        """Bring all changes into the file.
+    def write_share(self, number: int, page: Page) -> None:
+        """Bring the changes of a page into the file, if this process is the one to do so."""
+        processes = self._cache.processes
+        if number % processes.size == processes.rank:
+            self._write_page(number, page)
+        page.first_changed, page.last_changed = PAGE_ROWS, -1
 
-        Every process has the same changes: when all of them flush, each writes its share.
-        """
+    def flush(self) -> None:
+        """Bring all changes into the file, for this process."""
         for number, page in self._cache.of(self):
-            if number % size == rank:
-                self.write_page(number, page)
-            else:
-                page.first_changed, page.last_changed = PAGE_ROWS, -1
+            self._write_page(number, page)
+
+    def flush_together(self) -> None:
+        """Bring all changes into the file; all processes do this, and wait for each other then."""
+        for number, page in self._cache.of(self):
+            self.write_share(number, page)
 
     def holds(self, count: int) -> bool:
         """Tell whether positions up to a number of references fit into the table's numbers."""
