@@ -143,10 +143,10 @@ def _reading(folder: Path, n: int, order: list[int]) -> Iterator[Pair]:
         return unit[0].value
 
     def limit() -> Any:
-        unpack = Q.unpack_from
+        unpack = Q.unpack  # which wants to have just these bytes
         for i in order:
             start, end, offset = units[i]
-            unit = unpack(buffer, offset)[0], start, end
+            unit = unpack(buffer[offset : offset + Q.size])[0], start, end
         return unit[0]
 
     yield Pair(ours, limit, n)
@@ -208,10 +208,10 @@ def at_data_index(folder: Path, n: int) -> Iterator[Pair]:
         return unit[0].value
 
     def limit() -> Any:
-        unpack = Q.unpack_from
+        unpack = Q.unpack  # which wants to have just these bytes
         for index in indices:
             start, end, offset = units[bisect_left(ends, index)]
-            unit = unpack(buffer, offset)[0], start, end
+            unit = unpack(buffer[offset : offset + Q.size])[0], start, end
         return unit[0]
 
     yield Pair(ours, limit, len(indices))
