@@ -6,12 +6,14 @@ import pickle
 import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
-from multiprocessing.managers import SyncManager
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from .base import MISSING, Config, ResultsStore, StoreContext, give_up, logger
 from .configuration import Shape, Target, largest_part, shorten
 from .errors import Address, ObjectNotFound, StoreUnavailable, reading, writing
+
+if TYPE_CHECKING:
+    from multiprocessing.managers import SyncManager
 
 Key = tuple[str, str]
 

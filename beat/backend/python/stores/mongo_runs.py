@@ -98,7 +98,8 @@ class MongoRuns:
         task = target.task_name
         shapes: list[Shape] = [run.configuration.shape for run in old.values()]
         for shape in self._collection.distinct("shape", {"name": task}):
-            shapes.append(tuple(json.loads(shape)))
+            if shape is not None:  # as in documents that have none
+                shapes.append(tuple(json.loads(shape)))
 
         def find(digest: str) -> Run | None:
             if digest in old:
