@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import os
 import shlex
+import signal
 import sys
+import threading
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, NoReturn
 
 import click
 import simplejson
@@ -121,6 +123,7 @@ def run(
     engine = _engine(engine_name, folders.cache, debugged)
     if debugged is not None:
         force, last = (*force, debugged), debugged
+    stop, kill = _interruptible()
     done: list[Any] = []
     for name in experiments:
         try:
@@ -141,24 +144,45 @@ def run(
                     keep_going=keep_going,
                     limits=Limits(timeout, memory),
                     on_event=progress_printer(),
+                    stop=stop,
+                    kill=kill,
                 )
                 done.append(run_as_json(result))
                 show = format_results(result)
-        except RunFailed as error:
-            click.echo(f"{error}\n\nto go on from here:\n  {_this_command()}", err=True)
-            for failure in error.run.failures:
-                command = _this_command("--debug", failure.name)
-                click.echo(f"to debug `{failure.name}':\n  {command}", err=True)
-            sys.exit(1)
-        except (IndexingFailed, RuntimeError) as error:
-            raise click.ClickException(str(error)) from error
-        except KeyboardInterrupt:
-            click.echo(f"\ninterrupted; to go on from here:\n  {_this_command()}", err=True)
-            sys.exit(INTERRUPTED)
+        except (RunFailed, IndexingFailed, RuntimeError) as error:
+            _explain(error, stop.is_set())
         if not as_json:
             click.echo(show)
     if as_json:
         click.echo(simplejson.dumps(done, indent=4))
+
+
+def _explain(error: Exception, interrupted: bool) -> NoReturn:
+    """Tell why there are no results and how to go on, and end the command."""
+    if interrupted:
+        click.echo(f"\ninterrupted; to go on from here:\n  {_this_command()}", err=True)
+        sys.exit(INTERRUPTED)
+    if not isinstance(error, RunFailed):
+        raise click.ClickException(str(error)) from error
+    click.echo(f"{error}\n\nto go on from here:\n  {_this_command()}", err=True)
+    for failure in error.run.failures:
+        command = _this_command("--debug", failure.name)
+        click.echo(f"to debug `{failure.name}':\n  {command}", err=True)
+    sys.exit(1)
+
+
+def _interruptible() -> tuple[threading.Event, threading.Event]:
+    """Return what Ctrl-C sets the first and the second time, from now on."""
+    stop, kill = threading.Event(), threading.Event()
+
+    def interrupt(number: int, frame: object) -> None:
+        if kill.is_set():  # user code in this very process, which cannot be ended
+            os._exit(INTERRUPTED)
+        (kill if stop.is_set() else stop).set()
+
+    if threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGINT, interrupt)
+    return stop, kill
 
 
 def _engine(name: str, cache: str, debugged: str | None) -> Engine:

@@ -104,6 +104,8 @@ class Runner:
         keep_going: bool = False,
         limits: Limits | None = None,
         on_event: Callable[[Event], None] = lambda event: None,
+        stop: threading.Event | None = None,
+        kill: threading.Event | None = None,
     ) -> Run:
         """Run an experiment, taking from the cache what is there.
 
@@ -127,6 +129,8 @@ class Runner:
             What each block may use.
         on_event : callable, optional
             Told about each step, from several threads but never from two at a time.
+        stop, kill : threading.Event, optional
+            Set the one to end the run, the other too to give blocks no time to clean up.
 
         Raises
         ------
@@ -152,8 +156,8 @@ class Runner:
             engine=engine or ProcessEngine(self.cache),
             slots=threading.Semaphore(jobs),
             limits=limits or Limits(),
-            stop=threading.Event(),
-            kill=threading.Event(),
+            stop=stop or threading.Event(),
+            kill=kill or threading.Event(),
             root_folders=self.root_folders,
             on_event=on_event,
         )
@@ -212,18 +216,22 @@ class _Conductor:
             futures = []
             try:
                 while not self.schedule.over:
-                    for name in self.schedule.ready():
+                    for name in self._startable():
                         self.schedule.start(name)
                         futures.append(pool.submit(self._do, self.blocks[name]))
-                    self._take(*self.ended.get())
+                    if not self.schedule.over:
+                        self._take(*self.ended.get())
             except KeyboardInterrupt:
                 self._end_all()
                 raise
-            finally:
-                self.workshop.stop.set()
         for future in futures:
             future.result()
         self.run.states.update(self.schedule.states)
+
+    def _startable(self) -> list[str]:
+        if self.workshop.stop.is_set():
+            self.schedule.stop()
+        return self.schedule.ready()
 
     def _do(self, block: Block) -> None:
         outcome: Outcome | None = Outcome(1, system_error="it was not run")
