@@ -239,8 +239,14 @@ class InputList:
 
     def __getitem__(self, key: str | int | slice) -> Input | list[Input] | None:
         """Return an input by name or by position, None if there is none; or a list of inputs."""
+        if isinstance(key, str):
+            for group in self._groups:
+                for input in group._inputs:
+                    if input.name == key:
+                        return input
+            return None
         inputs = [*self]
-        return inputs[key] if isinstance(key, slice) else _find(inputs, key)
+        return inputs[key] if isinstance(key, slice) else _at(inputs, key)
 
     def __iter__(self) -> Iterator[Input]:
         for group in self._groups:

@@ -191,10 +191,13 @@ class OutputList:
 
     def __getitem__(self, key: str | int | slice) -> Output | list[Output] | None:
         """Return an output by name or position, None if there is none; or a list of outputs."""
+        if isinstance(key, str):
+            for output in self._outputs:
+                if output.name == key:
+                    return output
+            return None
         if isinstance(key, slice):
             return self._outputs[key]
-        if isinstance(key, str):
-            return next((output for output in self._outputs if output.name == key), None)
         return self._outputs[key] if -len(self) <= key < len(self) else None
 
     def __iter__(self) -> Iterator[Output]:

@@ -213,6 +213,9 @@ class CachedDataSource(DataSource):
         self._infos = infos
         self._rows = _FileUnits.of(infos).rows
 
+    def __len__(self) -> int:
+        return len(self._rows) // ROW_BYTES
+
     def __getitem__(self, index: int) -> Unit:
         position = ROW_BYTES * index
         if not 0 <= position < len(self._rows):
