@@ -112,13 +112,6 @@ def test_intervals_are_a_sequence_of_named_pairs() -> None:
         intervals[4]
 
 
-@given(unit_lists(holes=True), st.integers(-1, 60))
-def test_finding_an_index(units: list[Pair], index: int) -> None:
-    expected = [i for i, (start, end) in enumerate(units) if start <= index <= end]
-    found = Intervals.of(units).find(index)
-    assert ([] if found is None else [found]) == expected
-
-
 limits = st.none() | st.integers(0, 40)
 
 

@@ -5,8 +5,11 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from beat.backend.python.data import DataSource, FileInfos
+from beat.backend.python.data.indices import Intervals
 
 UNITS = [(0, 1), (2, 2), (3, 9), (12, 12)]
 Info = namedtuple("Info", ["start_index", "end_index"])
@@ -78,6 +81,24 @@ def test_everything_works_in_sources_of_third_parties(source: DataSource) -> Non
     assert source.ready is False
     source.reset()
     source.close()
+
+
+@given(st.lists(st.tuples(st.integers(1, 4), st.integers(0, 2)), max_size=9), st.integers(-1, 60))
+def test_finding_an_index(steps: list[tuple[int, int]], index: int) -> None:
+    units: list[tuple[int, int]] = []
+    position = 0
+    for length, hole in steps:
+        units.append((position, position + length - 1))
+        position += length + hole
+
+    class Source(WithInfos):
+        def __getitem__(self, index: int) -> Any:
+            return (index, *units[index])
+
+    expected = [i for i, (start, end) in enumerate(units) if start <= index <= end]
+    for infos in (units, Intervals.of(units)):
+        found = Source(infos).getAtDataIndex(index) if units else (None, None, None)
+        assert found == ((expected[0], *units[expected[0]]) if expected else (None, None, None))
 
 
 @pytest.mark.parametrize("source", [DataSource(), WithInfos([]), WithInfos(()), ItemsOnly([])])

@@ -79,6 +79,7 @@ class DatabaseOutputDataSource(DataSource):
         if prefix is not None:
             self.dataformat = load_format(prefix, dataformat_name)
             self._codec = self.dataformat.type._codec
+        self._encode = self._codec.encode
         self.view = view
         self.output_name = output_name
         self.prefix = prefix
@@ -103,25 +104,22 @@ class DatabaseOutputDataSource(DataSource):
             ) from None
 
     def __getitem__(self, index: int) -> Unit:
-        if not 0 <= index < len(self.infos):
+        try:
+            start, end = self.infos[index if index >= 0 else len(self)]
+        except IndexError:
             return NO_UNIT
         began = perf_counter()
-        start, end = self.infos[index]
         data = self.view.get(self.output_name, start - self._view_start)
-        if isinstance(data, dict) and self.dataformat is not None:
-            data = self._codec.build(data)
         if self.pack:
-            data = b"" if data is None else type(data)._codec.pack(data)
+            data = self._encode(data) if isinstance(data, dict) else self._packed(data)
             self.nb_bytes_read += len(data)
+        elif isinstance(data, dict):
+            data = self._codec.build(data)
         self.read_duration += perf_counter() - began
         return data, start, end
 
     def _packed(self, data: Any) -> bytes:
-        if data is None:
-            return b""
-        if isinstance(data, dict):
-            return self._codec.encode(data)  # type: ignore[no-any-return]
-        return type(data)._codec.pack(data)  # type: ignore[no-any-return]
+        return b"" if data is None else type(data)._codec.pack(data)
 
 
 def _equal_runs(values: Sequence[Any], offset: int) -> Intervals:

@@ -113,8 +113,9 @@ class DataSource:
             if not len(self.infos):
                 return self._find_by_reading(data_index)
             units = self._intervals()
-        found = units.find(data_index)
-        return NO_UNIT if found is None else self[found]
+        position = bisect_left(units.ends, data_index)
+        covered = position < len(units.ends) and units.starts[position] <= data_index
+        return self[position] if covered else NO_UNIT
 
     def _find_by_reading(self, data_index: int) -> Unit:
         position = bisect_left(range(len(self)), data_index, key=lambda i: self[i][2])
