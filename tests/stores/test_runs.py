@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 
 from beat.backend.python.stores import AmbiguousRun, LocalFileStore
-from beat.backend.python.stores import runs as runs_module
+from beat.backend.python.stores import index as index_module
 
 
 @pytest.fixture
@@ -39,13 +39,13 @@ def add_run(base: str, name: str, config: Any, value: Any = None) -> Path:
 def read_configurations(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
     """Give the list of the folders whose configuration is read from now on."""
     read: list[str] = []
-    original = runs_module.read_configuration
+    original = index_module.read_configuration
 
     def reading(run: str) -> Any:
         read.append(os.path.basename(run))
         return original(run)
 
-    monkeypatch.setattr(runs_module, "read_configuration", reading)
+    monkeypatch.setattr(index_module, "read_configuration", reading)
     yield read
 
 
