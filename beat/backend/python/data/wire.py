@@ -204,8 +204,7 @@ class Conversation:
 
     def _receive_one(self, deadline: float | None) -> None:
         socket = self._socket
-        if not int(socket.getsockopt(zmq.EVENTS)) & zmq.POLLIN:
-            self._wait(zmq.POLLIN, deadline)
+        self._wait(zmq.POLLIN, deadline)
         frames: list[Frame]
         if self._open[0].shared:
             parts = socket.recv_multipart(copy=False)
@@ -221,7 +220,7 @@ class Conversation:
         """Wait until the socket can be read from (or written to)."""
         limit = _milliseconds(deadline)
         quiet = QUIET_MILLISECONDS if limit is None else min(limit, QUIET_MILLISECONDS)
-        if self._socket.poll(quiet, event):
+        if zmq.zmq_poll([(self._socket, event)], quiet):  # what sockets offer takes twice as long
             return
         if self._watch is not None:
             self._wait_watching(self._watch, event, deadline)

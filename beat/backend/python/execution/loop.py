@@ -76,11 +76,10 @@ class LoopChannel:
         """
         if self._request is None:
             raise RuntimeError("the loop channel is not set up yet")
-        request = self._request().from_dict(hypothesis, casting="safe", add_defaults=False)
-        frames = self._conversation.request(b"val", request.pack())
+        frames = self._conversation.request(b"val", self._request._codec.encode(hypothesis))
         if len(frames) != 2 or frames[0] not in (b"True", b"False"):
             raise RemoteException("sys", f"the evaluator answered {frames!r:.200}")
-        return frames[0] == b"True", self._answer().unpack(bytes(frames[1]))
+        return frames[0] == b"True", self._answer._codec.unpack(bytes(frames[1]))
 
     def advance(self) -> None:
         """Let the evaluator advance its inputs; `RemoteException` if it fails or is gone."""

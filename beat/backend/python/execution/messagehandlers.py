@@ -174,6 +174,8 @@ class MessageHandler(threading.Thread):
 
     def _receive(self) -> Sequence[bytes] | None:
         """Return the next request, if there is one already."""
+        if not zmq.zmq_poll([(self.socket, zmq.POLLIN)], 0):  # cheaper than to catch Again
+            return None
         try:
             if self._client.known:
                 return self.socket.recv_multipart(zmq.NOBLOCK)

@@ -205,7 +205,7 @@ class LoopService(Service):
     def _validate(self, packed: bytes) -> Reply:
         executor = self._evaluator()
         try:
-            hypothesis = self._request().unpack(packed)
+            hypothesis = self._request._codec.unpack(packed)
         except Exception as error:  # noqa: BLE001 - bytes from outside
             text = f"the hypothesis is no `{self._request._name}': {error}"
             raise BadRequestError(text) from None
@@ -213,17 +213,20 @@ class LoopService(Service):
         if len(judgement) != 2:
             raise RuntimeError(f"`validate' must return two values, got {len(judgement)}")
         accepted, answer = judgement
+        return Reply([b"True" if accepted else b"False", self._packed_answer(answer)])
+
+    def _packed_answer(self, answer: Any) -> bytes:
         if isinstance(answer, dict):
             try:
-                answer = self._answer().from_dict(answer, casting="safe", add_defaults=False)
+                return self._answer._codec.encode(answer)  # type: ignore[no-any-return]
             except MISFITS as error:
                 raise UserError(error) from error
-        elif getattr(answer, "_name", None) != self._answer._name:
+        if getattr(answer, "_name", None) != self._answer._name:
             raise RuntimeError(
                 f"`validate' must answer with a dictionary or with `{self._answer._name}', "
                 f"got {type(answer).__name__}"
             )
-        return Reply([b"True" if accepted else b"False", answer.pack()])
+        return type(answer)._codec.pack(answer)  # type: ignore[no-any-return]
 
     def _write(self, output: bytes, end: bytes) -> Reply:
         end_data_index = None if end == b"None" else _number(end, "end index")
