@@ -32,12 +32,13 @@ def check_config(config: Any) -> list[str]:
         return [f"{where(config)}the key `flow' is missing{suggest('flow', _texts(config))}"]
     if not isinstance(flow, dict):
         return [f"{where(config, 'flow')}`flow' must be a mapping, got {_kind(flow)}"]
-    return [
+    problems = [
         *_check_source(config, flow),
         *_check_stages(config, flow),
         *_check_texts(flow, "drop", "paths of datasets"),
         *_check_resources(config),
     ]
+    return list(dict.fromkeys(problems))  # a stage may be there twice
 
 
 def check_classes(config: Any) -> list[str]:
@@ -64,7 +65,7 @@ def find_unused(config: Any) -> list[str]:
         for item in section.get("requires") or []:
             if isinstance(item, dict):
                 unused += _unknown(item, KEYS, f"requirement `{item['name']}'")
-    return unused
+    return list(dict.fromkeys(unused))
 
 
 def _unknown(section: Any, known: Iterable[str], what: str) -> list[str]:
@@ -212,4 +213,7 @@ def _texts(config: Any) -> list[str]:
 
 
 def _kind(value: Any) -> str:
-    return "nothing" if value is None else f"{type(value).__name__} {shorten(repr(value))}"
+    if value is None:
+        return "nothing"
+    kind = "mapping" if isinstance(value, dict) else type(value).__name__.lower()
+    return f"{'list' if isinstance(value, list) else kind} {shorten(repr(value))}"

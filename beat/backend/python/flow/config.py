@@ -109,9 +109,12 @@ def _read(path: str, including: tuple[str, ...]) -> Any:
             text = f.read()
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigError(f"{path}: cannot be read: {error}") from error
-    loader = _Loader(text, path, (*including, real))
     try:
-        return loader.get_single_data()
+        loader = _Loader(text, path, (*including, real))
+        try:
+            return loader.get_single_data()
+        finally:
+            loader.dispose()
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         place = f":{mark.line + 1}:{mark.column + 1}" if mark else ""
@@ -120,8 +123,6 @@ def _read(path: str, including: tuple[str, ...]) -> Any:
         raise ConfigError(f"{path}: {shorten(error)}") from error
     except RecursionError:
         raise ConfigError(f"{path}: nested too deeply") from None
-    finally:
-        loader.dispose()
 
 
 class _Loader(yaml.SafeLoader):  # type: ignore[misc]

@@ -12,8 +12,9 @@ class H5FlowGenerator:
     """The base of generators.
 
     Override `next`. Iterating gives what it returns. With several processes, each gets its own
-    slices; the loop ends when all have returned `EMPTY`, and until then those that are done go
-    on with it, so that they take part in what all must do together.
+    slices; the loop ends when all have returned `EMPTY`. Until then `next` is called on all of
+    them, also on those that are done, so that they take part in what all must do together: one
+    that reserves rows must reserve none then.
 
     Attributes
     ----------
