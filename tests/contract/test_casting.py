@@ -220,7 +220,9 @@ def test_defaults():
         "number": "float32",
     }
     made = format_of(declared).type()
-    shapes = {name: getattr(made, name).shape for name, kind in declared.items() if type(kind) is list}
+    shapes = {
+        name: getattr(made, name).shape for name, kind in declared.items() if type(kind) is list
+    }
     assert shapes == {
         "free": (0,),
         "partly": (0, 3),
