@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import contextlib
 import logging
 import os
@@ -42,21 +43,51 @@ def complain(failure: Failure) -> None:
 
 
 @contextlib.contextmanager
-def terminable() -> Iterator[None]:
-    """Raise `Terminated` in the main thread at the signal to end, so that it can clean up."""
+def orderly_end() -> Iterator[None]:
+    """Leave the signal to end, after the block, to whoever had it before.
 
-    def end(signal_number: int, frame: object) -> NoReturn:
-        signal.signal(signal_number, signal.SIG_IGN)  # once is enough
-        raise Terminated
-
+    While the interpreter ends it is ignored: drivers send it to whoever still runs when a block
+    is done, and the status must tell how the work ended.
+    """
     if threading.current_thread() is not threading.main_thread():
         yield  # signals are the main thread's
         return
-    previous = signal.signal(signal.SIGTERM, end)
+    previous = signal.getsignal(signal.SIGTERM)
+    atexit.register(signal.signal, signal.SIGTERM, signal.SIG_IGN)
     try:
         yield
     finally:
         signal.signal(signal.SIGTERM, previous)
+
+
+@contextlib.contextmanager
+def terminable() -> Iterator[None]:
+    """Raise `Terminated` in the main thread at the signal to end, so that it can clean up.
+
+    Once is enough: from the signal on, or from the end of the block, it is ignored until
+    `orderly_end` is over.
+    """
+
+    def end(signal_number: int, frame: object) -> NoReturn:
+        signal.signal(signal_number, signal.SIG_IGN)
+        raise Terminated
+
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    signal.signal(signal.SIGTERM, end)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+
+
+def end_by_signal() -> int:
+    """End this process as the signal does that was caught; return 1 where nothing comes of it."""
+    sys.stdout.flush()
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    signal.raise_signal(signal.SIGTERM)
+    return 1
 
 
 class Driver:

@@ -14,10 +14,11 @@ from ..execution.block import load_configuration
 from ..execution.failures import Failure, describe_failure
 from ..execution.sockets import close_pair, connect_pair
 from .privileges import become
-from .process import Driver, Terminated, complain, terminable
+from .process import Driver, Terminated, complain, end_by_signal, orderly_end, terminable
 
 NOTE_SECONDS = 0.1
 STEPS = ("setup", "prepare", "process")
+TERMINATED = Failure("sys", "terminated")
 
 
 class _Executor(AlgorithmExecutor):
@@ -69,6 +70,7 @@ class ProgressNote:
             self._file.close()
 
 
+@orderly_end()
 def run_algorithm(
     address: str,
     directory: str,
@@ -95,7 +97,8 @@ def run_algorithm(
     Returns
     -------
     int
-        The exit status: 0, or 1 after a failure, which the driver has been told.
+        The exit status: 0, or 1 after a failure, which the driver has been told. After the signal
+        to end, the process ends by that, as drivers expect of what they kill.
     """
     context: zmq.Context[Any] = zmq.Context()
     driver = Driver(context, address)
@@ -114,7 +117,7 @@ def run_algorithm(
         failure = Failure("sys", str(error))
     except Terminated:
         driver.unwatch()
-        failure = Failure("sys", "terminated" if not driver.gone else "the driver is gone")
+        failure = Failure("sys", "the driver is gone") if driver.gone else TERMINATED
     finally:
         note.end()
         driver.close()
@@ -124,7 +127,7 @@ def run_algorithm(
     if failure is None:
         return 0
     complain(failure)
-    return 1
+    return end_by_signal() if failure is TERMINATED else 1
 
 
 def _run(

@@ -14,9 +14,10 @@ from ..execution.block import load_configuration
 from ..execution.failures import Failure, describe_failure
 from ..execution.sockets import close_pair, connect_pair
 from .privileges import become
-from .process import Terminated, complain, terminable
+from .process import Terminated, complain, orderly_end, terminable
 
 
+@orderly_end()
 def serve_databases(address: str, directory: str, cache: str, section: str | None) -> int:
     """Serve the databases that a block reads from.
 
@@ -50,6 +51,7 @@ def serve_databases(address: str, directory: str, cache: str, section: str | Non
     return _serve(handler, prefix, begin)
 
 
+@orderly_end()
 def serve_evaluator(address: str, directory: str, cache: str, db_address: str | None) -> int:
     """Serve the processor of a loop.
 
