@@ -313,6 +313,19 @@ def test_files_that_cannot_be_opened(prefix: str, cache: str, place: str) -> Non
         sink.write(ONE, 0, 9)
 
 
+def test_only_one_more_file_can_be_opened(prefix: str, cache: str, filename: str) -> None:
+    dataformat = DataFormat(prefix, INTEGER)
+    limits = resource.getrlimit(resource.RLIMIT_NOFILE)
+    probe = os.open("/", os.O_RDONLY)
+    os.close(probe)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (probe + 1, limits[1]))
+    try:
+        assert CachedDataSink().setup(filename, dataformat, 0, 9) is False
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, limits)
+    assert files_in(cache) == []
+
+
 def test_statistics_count_from_the_first_write_on(sink: CachedDataSink) -> None:
     sink.write(None, 0, 0)
     size, seconds = sink.statistics()

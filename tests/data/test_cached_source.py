@@ -13,6 +13,7 @@ import numpy
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from support.objects import algorithm_declaration, write_object
 from support.units import (
     IMAGE,
     INTEGER,
@@ -24,7 +25,14 @@ from support.units import (
     write_units,
 )
 
-from beat.backend.python.data import CachedDataSource, FileInfos, getAllFilenames, unit_file
+from beat.backend.python.algorithm import Algorithm
+from beat.backend.python.data import (
+    CachedDataSink,
+    CachedDataSource,
+    FileInfos,
+    getAllFilenames,
+    unit_file,
+)
 from beat.backend.python.data import cached_source as cached_source_module
 from beat.backend.python.data.unit_file import CHUNK_BYTES, LARGE_BYTES
 
@@ -514,6 +522,28 @@ def test_invalid_format(prefix: str, filename: str, name: str) -> None:
     seal(path)
     with pytest.raises(RuntimeError, match=r"`user/missing/1' is not valid"):
         CachedDataSource().setup(filename, prefix)
+
+
+def test_results_of_an_analyzer(prefix: str, tmp_path: Path) -> None:
+    here = shutil.copytree(prefix, tmp_path / "prefix")
+    declaration = algorithm_declaration(
+        groups=[{"inputs": {"in": {"type": INTEGER}}}],
+        results={"rate": {"type": "float32"}},
+        splittable=None,
+    )
+    write_object(here, "algorithms", "user/judge/1", declaration, "class Algorithm: pass\n")
+    results = Algorithm(str(here), "user/judge/1").result_dataformat()
+    filename = str(tmp_path / "result.data")
+    sink = CachedDataSink()
+    assert sink.setup(filename, results, 0, 9)
+    sink.write({"rate": numpy.float32(0.5)}, 0, 9)
+    sink.close()
+    first_lines = Path(tmp_path, "result.0.9.data").read_bytes().split(b"\n")[:2]
+    assert first_lines == [b"binary", b"analysis:user/judge/1"]
+    source = open_source(str(here), filename)
+    assert source.dataformat.name == "analysis:user/judge/1"
+    assert source[0][0].rate == 0.5
+    assert pickle.loads(pickle.dumps(source))[0][0].rate == 0.5
 
 
 def test_both_encodings_in_one_output(prefix: str, filename: str) -> None:

@@ -114,7 +114,7 @@ def test_data_that_is_none(prefix: str) -> None:
 def test_units_that_end_with_a_newline(prefix: str) -> None:
     """Some peers send the units as they are in cache files."""
     type_ = DataFormat(prefix, MEASUREMENT).type
-    contents = [numpy.arange(size, dtype=float) for size in (0, 3, LARGE_FRAME, LARGE_FRAME)]
+    contents = [numpy.arange(size, dtype=float) for size in (0, 3, *[LARGE_FRAME] * 9)]
     units = []
     for i, content in enumerate(contents):
         units.append((type_(label="\n", values=content).pack() + b"\n", i, i))
