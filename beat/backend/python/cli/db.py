@@ -41,6 +41,55 @@ def index(folders: Folders, name: str, root_folders: dict[str, str]) -> None:
         raise click.ClickException(text) from error
 
 
+@db.command()
+@click.argument("name", metavar="DB/PROTOCOL/SET")
+@click.option("--output", "outputs", multiple=True, help="Only this output.")
+@click.option("-n", "count", default=5, show_default=True, help="How many units of each.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@root_folder_option
+@click.pass_obj
+def view(
+    folders: Folders,
+    name: str,
+    outputs: tuple[str, ...],
+    count: int,
+    as_json: bool,
+    root_folders: dict[str, str],
+) -> None:
+    """Show the first units that the view of a set delivers. It runs in this process."""
+    import simplejson
+
+    from ..testing import ViewUnits
+    from ..utils import NumpyJSONEncoder
+
+    check_prefix(folders)
+    pieces = name.split("/")
+    if len(pieces) != 4:
+        raise click.UsageError(f"expected DB/PROTOCOL/SET with DB like `iris/1', got `{name}'")
+    database, protocol, set_name = "/".join(pieces[:2]), pieces[2], pieces[3]
+    root_folder = root_folders.get(database)
+    try:
+        units = ViewUnits(folders.prefix, folders.cache, database, protocol, set_name, root_folder)
+        for output in outputs:
+            if output not in units:
+                raise KeyError(f"no output `{output}' (there is {', '.join(units)})")
+        shown = {
+            output: [unit.as_dict() for unit in units.first(output, count)]
+            for output in outputs or units
+        }
+    except (RuntimeError, KeyError) as error:
+        text = error.args[0] if isinstance(error, KeyError) else str(error)
+        raise click.ClickException(text) from error
+    if as_json:
+        click.echo(simplejson.dumps(shown, indent=4, cls=NumpyJSONEncoder))
+        return
+    for output, rows in shown.items():
+        click.echo(output)
+        for row in rows:
+            content = simplejson.dumps(row["data"], cls=NumpyJSONEncoder)
+            click.echo(f"  {row['start']:>6}-{row['end']:<6} {content:.200}")
+
+
 def _datasets(prefix: str, name: str, chosen: list[str]) -> list[Dataset]:
     """Return the sets of a database that are chosen: all, those of a protocol, or one.
 

@@ -19,6 +19,7 @@ COMMANDS = {
     "new": ("new:new", "Make a new object to start from."),
     "export": ("export:export", "Copy objects, with all they need, into another prefix."),
     "db": ("db:db", "Work with databases."),
+    "algorithm": ("algorithm:algorithm", "Try an algorithm out by hand."),
     "status": ("status:status", "Tell what of an experiment is in the cache."),
     "logs": ("status:logs", "Print what an experiment's blocks said."),
     "cache": ("cache:cache", "Look at, check and tidy what was computed."),
@@ -77,6 +78,16 @@ class Folders:
 def main(ctx: click.Context, prefix: str, cache: str | None) -> None:
     """Run BEAT experiments: data formats, algorithms, toolchains, databases."""
     ctx.obj = Folders(prefix, cache or os.path.join(prefix, "cache"))
+
+
+def parse_value(text: str) -> Any:
+    """Return what a text means as JSON; the text itself if it is none."""
+    import simplejson
+
+    try:
+        return simplejson.loads(text)
+    except ValueError:
+        return text
 
 
 def parse_root_folders(ctx: Any, parameter: Any, values: tuple[str, ...]) -> dict[str, str]:

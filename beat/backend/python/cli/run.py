@@ -27,7 +27,7 @@ from ..runner import (
     RunFailed,
     Runner,
 )
-from .main import Folders, check_prefix, root_folder_option
+from .main import Folders, check_prefix, parse_value, root_folder_option
 
 INTERRUPTED = 130
 
@@ -42,11 +42,7 @@ def parse_parameters(
         block, dot, name = where.partition(".")
         if not (block and dot and name and separator):
             raise click.BadParameter(f"expected BLOCK.PARAMETER=VALUE, got `{given}'")
-        try:
-            value = simplejson.loads(text)
-        except ValueError:
-            value = text
-        parameters[block, name] = value
+        parameters[block, name] = parse_value(text)
     return parameters
 
 

@@ -26,6 +26,11 @@ class Unit(NamedTuple):
     start: int
     end: int
 
+    def as_dict(self) -> JSON:
+        """Return the unit as a plain dictionary."""
+        data = None if self.data is None else self.data.as_dict()
+        return {"data": data, "start": self.start, "end": self.end}
+
 
 @dataclass(frozen=True)
 class Ran:

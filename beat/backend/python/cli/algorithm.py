@@ -1,0 +1,100 @@
+"""``beat algorithm``: tries an algorithm out by hand."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+import simplejson
+
+from ..exceptions import UserError
+from ..utils import NumpyJSONEncoder
+from .main import Folders, check_prefix, parse_value
+
+
+def parse_files(ctx: Any, parameter: Any, values: tuple[str, ...]) -> dict[str, list[Any]]:
+    """Turn ``INPUT=FILE`` options into units; each file holds a JSON list."""
+    inputs = {}
+    for value in values:
+        name, separator, path = value.partition("=")
+        if not (name and separator and path):
+            raise click.BadParameter(f"expected INPUT=FILE, got `{value}'")
+        try:
+            with open(path, encoding="utf-8") as f:
+                units = simplejson.load(f)
+        except (OSError, ValueError) as error:
+            raise click.BadParameter(f"{path}: {error}") from error
+        if not isinstance(units, list):
+            raise click.BadParameter(f"{path}: expected a list of units, got {units!r:.100}")
+        inputs[name] = [_unit(unit) for unit in units]
+    return inputs
+
+
+def _unit(unit: Any) -> Any:
+    """Return a unit: its content, or with indices if it has ``data``, ``start`` and ``end``."""
+    if isinstance(unit, dict) and {"data", "start", "end"} <= set(unit):
+        return (unit["data"], unit["start"], unit["end"])
+    return unit
+
+
+def _parse_parameters(ctx: Any, parameter: Any, values: tuple[str, ...]) -> dict[str, Any]:
+    parameters = {}
+    for value in values:
+        name, separator, text = value.partition("=")
+        if not (name and separator):
+            raise click.BadParameter(f"expected NAME=VALUE, got `{value}'")
+        parameters[name] = parse_value(text)
+    return parameters
+
+
+@click.group()
+def algorithm() -> None:
+    """Try an algorithm out by hand."""
+
+
+@algorithm.command()
+@click.argument("name")
+@click.option(
+    "--input",
+    "inputs",
+    multiple=True,
+    metavar="INPUT=FILE",
+    callback=parse_files,
+    help="A JSON list of the units of an input: contents, or {data, start, end}.",
+)
+@click.option(
+    "--set",
+    "parameters",
+    multiple=True,
+    metavar="NAME=VALUE",
+    callback=_parse_parameters,
+    help="A parameter.",
+)
+@click.option("--via", type=click.Choice(["inline", "execute"]), default="inline")
+@click.pass_obj
+def run(
+    folders: Folders,
+    name: str,
+    inputs: dict[str, list[Any]],
+    parameters: dict[str, Any],
+    via: str,
+) -> None:
+    """Run an algorithm on data from files, and print what it gives as JSON.
+
+    What `beat cache export` and `beat db view --json` write can be used as inputs.
+    """
+    from ..testing import run_algorithm
+
+    check_prefix(folders)
+    try:
+        ran = run_algorithm(name, inputs, prefix=folders.prefix, parameters=parameters, via=via)
+    except (UserError, RuntimeError, TypeError, ValueError, AttributeError) as error:
+        raise click.ClickException(f"{type(error).__name__}: {error}") from error
+    shown: dict[str, Any] = {
+        "outputs": {
+            output: [unit.as_dict() for unit in units] for output, units in ran.outputs.items()
+        }
+    }
+    if ran.results is not None:
+        shown["results"] = ran.results.as_dict()
+    click.echo(simplejson.dumps(shown, indent=4, cls=NumpyJSONEncoder))
