@@ -66,7 +66,9 @@ def read(path: str | os.PathLike[str]) -> bytes:
     if not stat.S_ISREG(status.st_mode):
         raise MalformedJSON([Problem(0, "not a regular file")])
     with open(path, "rb") as f:
-        content = f.read(MAX_SIZE + 1)
+        content = f.read(min(status.st_size, MAX_SIZE) + 1)  # memory is taken for all of that
+        if len(content) > status.st_size:  # it has just become longer
+            content += f.read(MAX_SIZE + 1 - len(content))
     if len(content) > MAX_SIZE:
         raise _too_large(max(len(content), status.st_size))
     return content
@@ -96,24 +98,23 @@ def parse(content: str | bytes) -> tuple[str, Any]:
     if text.startswith("\ufeff"):
         raise MalformedJSON([Problem(0, "the file starts with a byte order mark")], text)
     try:
-        data = json.loads(
-            text,
-            object_pairs_hook=_object,
-            parse_int=_integer,
-            parse_float=_float,
-            parse_constant=_constant,
-        )
+        data = _DECODER.decode(text)
     except json.JSONDecodeError as error:
         raise MalformedJSON([_syntax_problem(text, error)], text) from None
     except (_Irregular, RecursionError):
         raise MalformedJSON(_irregularities(text), text) from None
+    if len(text) > MAX_VALUES or text.count("[") + text.count("{") > MAX_DEPTH:
+        _check_extent(text, data)
+    return text, data
+
+
+def _check_extent(text: str, data: Any) -> None:
     levels = _count_values(data)
     if len(levels) > MAX_DEPTH:
         raise MalformedJSON(_irregularities(text), text)
     if sum(levels) > MAX_VALUES:
         message = f"too large: {sum(levels):,} values, at most {MAX_VALUES:,} are accepted"
         raise MalformedJSON([Problem(0, message)], text)
-    return text, data
 
 
 def _too_large(size: int) -> MalformedJSON:
@@ -154,6 +155,14 @@ def _float(digits: str) -> float:
 
 def _constant(name: str) -> Any:
     raise _Irregular
+
+
+_DECODER = json.JSONDecoder(
+    object_pairs_hook=_object,
+    parse_int=_integer,
+    parse_float=_float,
+    parse_constant=_constant,
+)
 
 
 def _count_values(data: Any) -> list[int]:
