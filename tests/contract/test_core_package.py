@@ -277,6 +277,18 @@ class TestAlgorithms:
         with pytest.raises(TypeError):
             core.Algorithm(world, "user/echo/1").result_dataformat()
 
+    @pytest.mark.parametrize("spoilt", ["1.json", "1.py"])
+    def test_what_is_in_memory_can_be_written_whatever_has_become_of_the_files(self, world, spoilt):
+        path = Path(world, "algorithms/user/echo", spoilt)
+        one = core.Algorithm(world, "user/echo/1")
+        before = one.hash()
+        path.write_text("{")
+        one.write()
+        assert core.Algorithm(world, "user/echo/1").hash() == before
+        path.unlink()
+        one.write()
+        assert core.Algorithm(world, "user/echo/1").hash() == before
+
     def test_export(self, world, tmp_path):
         one = core.Algorithm(world, "user/echo/1")
         other = str(tmp_path / "other")

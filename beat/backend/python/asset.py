@@ -6,6 +6,7 @@ collected in ``errors``; constructors raise for nothing but impossible names.
 
 from __future__ import annotations
 
+import copy
 import os
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol
@@ -224,11 +225,20 @@ class Asset:
         Loading fills in and converts (a ``float32`` default of 0.1 becomes 0.10000000149): that
         must not show, or the copy of an unchanged object would have another hash.
         """
-        if self._name and self.storage is not None and self.storage.json.exists():
-            stored = type(self)(self.prefix, self._name)  # type: ignore[call-arg]
-            if stored.data and stored.json_dumps() == self.json_dumps():
-                return simplejson.dumps(simplejson.loads(self.storage.json.load()), indent=4)
-        return self.json_dumps()
+        declared = self.json_dumps()
+        if self.storage is None:
+            return declared
+        try:
+            _, stored = jsontext.parse(jsontext.read(self.storage.json.path))
+        except (OSError, jsontext.MalformedJSON):
+            return declared
+        loaded = self._loaded(copy.deepcopy(stored)) if isinstance(stored, dict) else None
+        same = simplejson.dumps(loaded, indent=4, cls=NumpyJSONEncoder) == declared
+        return simplejson.dumps(stored, indent=4) if same else declared
+
+    def _loaded(self, declaration: JSON) -> JSON:
+        """Return what loading makes of a declaration, which may be changed."""
+        return declaration
 
     def _text_to_write(self) -> str | None:
         description = self.description  # only checking cares about its type

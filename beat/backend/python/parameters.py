@@ -180,3 +180,7 @@ class Parametrized(CodeAsset):
         if self.parameters is None or name not in self.parameters:
             raise KeyError(name)
         return clean(self.parameters[name], name, value)
+
+    def _loaded(self, declaration: JSON) -> JSON:
+        check_declarations(declaration.get("parameters"), [])
+        return declaration
