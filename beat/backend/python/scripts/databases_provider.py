@@ -15,7 +15,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("dir", help="folder with configuration.json and prefix/")
     parser.add_argument("cache", help="folder of the cache")
     parser.add_argument("conf_name", nargs="?", help="part of the configuration to look at")
-    options = parser.parse_args(arguments)
+    options = parser.parse_intermixed_args(arguments)
 
     from .process import log_to_stderr
     from .serving import serve_databases

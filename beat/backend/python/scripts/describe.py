@@ -15,7 +15,7 @@ def main(arguments: Sequence[str] | None = None, path: str = ENVIRONMENT_FILE) -
     parser = Parser("describe", "Print the environment of this machine as JSON.", debug=False)
     parser.add_argument("name", nargs="?", help="name of the environment")
     parser.add_argument("version", nargs="?", help="version of the environment")
-    options = parser.parse_args(arguments)
+    options = parser.parse_intermixed_args(arguments)
     try:
         described = environment(options.name, options.version, path)
     except (OSError, ValueError) as error:

@@ -17,7 +17,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("addr", help="address of the controlling process")
     parser.add_argument("dir", help="folder with configuration.json and prefix/")
     parser.add_argument("db_addr", nargs="?", help="address of the databases provider")
-    options = parser.parse_args(arguments)
+    options = parser.parse_intermixed_args(arguments)
 
     from .process import log_to_stderr
     from .running import run_algorithm

@@ -23,7 +23,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("database", help="name/version")
     parser.add_argument("protocol", nargs="?", help="only this protocol")
     parser.add_argument("set", nargs="?", help="only this set of it")
-    options = parser.parse_args(arguments)
+    options = parser.parse_intermixed_args(arguments)
 
     from ..execution.failures import describe_failure
     from .privileges import become
