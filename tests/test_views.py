@@ -181,6 +181,26 @@ def test_a_map_of_a_class_without_the_base_methods(prefix, path):
     assert units(runner.data_sources["out"]) == [(0, 0, 1)]
 
 
+def test_a_view_may_keep_something_else_than_a_list(prefix, path):
+    class Keyed(View):
+        def index(self, root_folder, parameters):
+            return [Entry(i) for i in range(4)]
+
+        def setup(self, root_folder, parameters, objs, start_index=None, end_index=None):
+            self.objs = {i: obj.out for i, obj in enumerate(objs[start_index : end_index + 1])}
+
+        def get(self, output, index):
+            return {"value": numpy.int32(self.objs[index])}
+
+    runner = run_class(Keyed, prefix)
+    runner.index(path)
+    for start, end in ((0, 3), (1, 2)):
+        runner.setup(path, start, end, pack=False)
+        expected = [(i, i, i) for i in range(start, end + 1)]
+        assert units(runner.data_sources["out"]) == expected
+        assert [entry.out for entry in runner.objects()] == [i for i, _, _ in expected]
+
+
 def test_a_map_in_a_class_is_not_shared_by_its_views():
     class Mapped(View):
         output_member_map = {"class": "cls"}

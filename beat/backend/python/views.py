@@ -212,12 +212,13 @@ class Runner:
         A view with a `setup` of its own may have kept all entries: its indices are not relative
         to the range then.
         """
-        kept = getattr(self.obj, "objs", None)
-        objs = entries if kept is None else kept
+        kept: Any = getattr(self.obj, "objs", None)
+        is_list = isinstance(kept, (list, tuple))  # else it is the view's own affair
+        objs: Sequence[Any] = kept if is_list else entries
         whole = len(objs) == len(entries)
         self.start_index = start
         self._objs = objs[start : None if end is None else end + 1] if whole else objs
-        self._offset = start if whole and kept is not None else 0
+        self._offset = start if whole and is_list else 0
 
     def _source(
         self, output: str, format_name: str, start: int | None, end: int | None, pack: bool
