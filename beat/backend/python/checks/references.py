@@ -17,6 +17,7 @@ def check_references(entry: Entry) -> Iterator[Finding]:
                 f"no {KINDS[kind].title.lower()} `{name}'",
                 expected=None if re.fullmatch(KINDS[kind].pattern, name) else KINDS[kind].form,
                 known=entry.catalog.names(kind),
+                word=name,
             )
 
 

@@ -78,6 +78,7 @@ class Node:
         expected: str | None = None,
         key: bool = False,
         known: Iterable[str] | None = None,
+        word: str | None = None,
     ) -> Finding:
         """Return an error here.
 
@@ -91,8 +92,10 @@ class Node:
             Whether it is the key that is wrong, not the value.
         known : iterable of str, optional
             The names that would be right.
+        word : str, optional
+            The name that is wrong, by default the value, or the key if that is meant.
         """
-        return self._finding(ERROR, message, expected, key, known)
+        return self._finding(ERROR, message, expected, key, known, word)
 
     def warning(
         self,
@@ -101,9 +104,10 @@ class Node:
         expected: str | None = None,
         key: bool = False,
         known: Iterable[str] | None = None,
+        word: str | None = None,
     ) -> Finding:
         """Return a warning here; parameters as for `error`."""
-        return self._finding(WARNING, message, expected, key, known)
+        return self._finding(WARNING, message, expected, key, known, word)
 
     def _finding(
         self,
@@ -112,9 +116,11 @@ class Node:
         expected: str | None,
         key: bool,
         known: Iterable[str] | None,
+        word: str | None,
     ) -> Finding:
         value = self.key if key else None if self.value is ABSENT else self.value
-        word = None if known is None else self.key if key else self.text
+        if word is None and known is not None:
+            word = self.key if key else self.text
         return self._document.finding(
             self.pointer,
             message,
