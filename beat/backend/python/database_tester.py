@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from itertools import combinations
 from types import SimpleNamespace
@@ -95,6 +94,8 @@ class DatabaseTester:
     def _check(self, connected: Sequence[str]) -> None:
         """Check the view with some of its outputs connected."""
         outputs = {output: self.outputs_declaration[output] for output in connected}
+        import tempfile  # not worth its time where databases are only read
+
         with tempfile.TemporaryDirectory() as folder:
             path = os.path.join(folder, "index.db")
             self._runner(outputs).index(path)

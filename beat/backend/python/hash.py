@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 import simplejson
@@ -59,7 +58,8 @@ def hashJSON(contents: Any, description: str) -> str:
 def hashJSONFile(path: str, description: str) -> str:
     """Return :func:`hashJSON` of a file, or the hash of its bytes when it holds no JSON."""
     try:
-        contents = simplejson.loads(Path(path).read_text(encoding="utf-8"))
+        with open(path, encoding="utf-8") as f:
+            contents = simplejson.load(f)
     except (ValueError, RecursionError):
         return hashFileContents(path)
     return hashJSON(contents, description)
@@ -67,7 +67,7 @@ def hashJSONFile(path: str, description: str) -> str:
 
 def hashFileContents(path: str) -> str:
     """Return the hash of a file's bytes, read in pieces."""
-    with Path(path).open("rb") as f:
+    with open(path, "rb") as f:
         return hashlib.file_digest(f, "sha256").hexdigest()
 
 

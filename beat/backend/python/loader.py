@@ -8,7 +8,6 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import lru_cache
 from importlib.util import find_spec
-from pathlib import Path
 from types import CodeType, ModuleType
 from typing import Any
 
@@ -68,7 +67,8 @@ def _compiled(path: str) -> CodeType:
 
 @lru_cache(maxsize=256)
 def _compile(path: str, identity: tuple[int, int, int]) -> CodeType:
-    return compile(Path(path).read_bytes(), path, "exec", dont_inherit=True)
+    with open(path, "rb") as f:
+        return compile(f.read(), path, "exec", dont_inherit=True)
 
 
 def run(

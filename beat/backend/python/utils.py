@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import collections
 import os
-import shutil
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, NamedTuple
 
@@ -163,6 +162,8 @@ class File:
     def backup(self) -> None:
         """Copy the file, if it is there, to ``<path>~``."""
         if self.exists():
+            import shutil  # brings compression along, which takes longer than the copy
+
             shutil.copy(self.path, self.path + "~")
 
     def save(self, contents: str | bytes) -> None:

@@ -13,7 +13,7 @@ import re
 import time
 from array import array
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from typing import NamedTuple
 
 import numpy
 
@@ -34,8 +34,7 @@ _VERIFIED_MOST = 10_000
 _verified: dict[str, tuple[int | str, ...]] = {}
 
 
-@dataclass(frozen=True, slots=True)
-class RangeFiles:
+class RangeFiles(NamedTuple):
     """The files of one range of an output."""
 
     start: int
@@ -53,15 +52,15 @@ class RangeFiles:
         return f"{self.stem}.{INDEX}"
 
 
-@dataclass(slots=True)
 class UnitTable:
     """What a ``.data`` file says of itself: its encoding and format, and where its units are."""
 
-    encoding: str
-    format_name: str
-    units: Intervals = field(default_factory=Intervals)
-    offsets: array[int] = field(default_factory=lambda: array("q"))
-    sizes: array[int] = field(default_factory=lambda: array("q"))
+    def __init__(self, encoding: str, format_name: str) -> None:
+        self.encoding = encoding
+        self.format_name = format_name
+        self.units = Intervals()
+        self.offsets = array("q")
+        self.sizes = array("q")
 
 
 def range_files(filename: str, start_index: int, end_index: int) -> RangeFiles:

@@ -39,6 +39,7 @@ class DatabaseOutputDataSource(DataSource):
     output_name: str
     dataformat: Any = None
     pack = False
+    _convert: Any = None
 
     def setup(
         self,
@@ -78,8 +79,8 @@ class DatabaseOutputDataSource(DataSource):
         """
         if prefix is not None:
             self.dataformat = load_format(prefix, dataformat_name)
-            self._codec = self.dataformat.type._codec
-        self._encode = self._codec.encode
+            codec = self.dataformat.type._codec
+            self._convert = codec.encode if pack else codec.build
         self.view = view
         self.output_name = output_name
         self.prefix = prefix
@@ -110,16 +111,14 @@ class DatabaseOutputDataSource(DataSource):
             return NO_UNIT
         began = perf_counter()
         data = self.view.get(self.output_name, start - self._view_start)
+        if isinstance(data, dict) and self._convert is not None:
+            data = self._convert(data)
+        elif self.pack:
+            data = b"" if data is None else type(data)._codec.pack(data)
         if self.pack:
-            data = self._encode(data) if isinstance(data, dict) else self._packed(data)
             self.nb_bytes_read += len(data)
-        elif isinstance(data, dict):
-            data = self._codec.build(data)
         self.read_duration += perf_counter() - began
         return data, start, end
-
-    def _packed(self, data: Any) -> bytes:
-        return b"" if data is None else type(data)._codec.pack(data)
 
 
 def _equal_runs(values: Sequence[Any], offset: int) -> Intervals:
