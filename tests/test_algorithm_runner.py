@@ -187,6 +187,10 @@ class TestPrepare:
             make(body).prepare(Loaders())
         with pytest.raises(UserError, match="not set up"):
             make(body, exc=UserError).prepare(Loaders())
+        runner = make(body.replace("prepare", "other"))  # even where there is nothing to prepare
+        assert runner.prepared
+        with pytest.raises(RuntimeError, match="not set up"):
+            runner.prepare(Loaders())
 
     def test_an_algorithm_that_refuses(self, make):
         runner = make("def prepare(self, data_loaders):\n    return False\n" + ECHO)

@@ -122,8 +122,8 @@ class Runner:
         RuntimeError
             If it is not set up.
         """
+        self._must_be_ready()
         if not self.prepared:
-            self._must_be_ready()
             if self.algorithm.type in (
                 self.algorithm.AUTONOMOUS,
                 self.algorithm.AUTONOMOUS_LOOP_PROCESSOR,
