@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import pickle
 import secrets
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from .base import MISSING, Config, ResultsStore, StoreContext, give_up, logger
@@ -92,7 +90,7 @@ class InMemoryStore(ResultsStore):
         target = Target(task_name, task_unique_config, name)
         with writing(target.address, "pickle"):
             value = pickle.dumps(obj) if self._is_managed else (obj,)
-        with _talking(target.address):
+        with _Talking(target.address):
             while True:
                 run = self._enter(target)
                 self._objects[run.token, name] = value
@@ -148,7 +146,7 @@ class InMemoryStore(ResultsStore):
             If the manager's process has ended.
         """
         target = Target(task_name, task_unique_config, name)
-        with _talking(target.address):
+        with _Talking(target.address):
             run = self._find(target)
             value = None if run is None else self._objects.get((run.token, name))
         if value is None:
@@ -173,7 +171,7 @@ class InMemoryStore(ResultsStore):
     def delete(self, name: str, task_name: str, task_unique_config: Config) -> None:
         """Delete an object of exactly this configuration; a missing one is only warned of."""
         target = Target(task_name, task_unique_config, name)
-        with _talking(target.address):
+        with _Talking(target.address):
             run = self._runs.get(_key(target))
             if run is None or self._objects.pop((run.token, name), None) is None:
                 logger.warning("%s: there is nothing to delete", target.address)
@@ -181,7 +179,7 @@ class InMemoryStore(ResultsStore):
     def delete_run(self, task_name: str, task_unique_config: Config) -> None:
         """Delete the run of exactly this configuration; a missing one is only warned of."""
         target = Target(task_name, task_unique_config)
-        with _talking(target.address):
+        with _Talking(target.address):
             run = self._runs.pop(_key(target), None)
             if run is None:
                 logger.warning("%s: there is nothing to delete", target.address)
@@ -198,7 +196,7 @@ class InMemoryStore(ResultsStore):
         With ``create`` the run of exactly this configuration is made if there is none.
         """
         target = Target(task_name, task_unique_config)
-        with _talking(target.address):
+        with _Talking(target.address):
             if create:
                 self._enter(target)
         return StoreContext()
@@ -208,12 +206,22 @@ def _key(target: Target) -> Key:
     return target.task_name, target.configuration.digest
 
 
-@contextmanager
-def _talking(address: Address) -> Iterator[None]:
-    """Say what it means if there is nobody at the other end."""
-    try:
-        yield
-    except (EOFError, ConnectionError, FileNotFoundError) as error:
-        raise StoreUnavailable(
-            f"the manager that keeps the results has ended ({type(error).__name__})", address
-        ) from error
+class _Talking:
+    """Says what it means if there is nobody at the other end.
+
+    A generator would do, but its frame and the traceback would keep each other alive, and with
+    them buffers of `multiprocessing` of which Python complains when they are collected so.
+    """
+
+    def __init__(self, address: Address) -> None:
+        self._address = address
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, kind: object, error: BaseException | None, traceback: object) -> None:
+        if isinstance(error, (EOFError, ConnectionError, FileNotFoundError)):
+            raise StoreUnavailable(
+                f"the manager that keeps the results has ended ({type(error).__name__})",
+                self._address,
+            ) from error
