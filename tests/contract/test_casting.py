@@ -151,6 +151,19 @@ def test_the_function_for_arrays(declared, value, safe, unsafe):
         assert made.tolist() == safe
 
 
+@pytest.mark.parametrize(
+    ("declared", "value"),
+    [
+        ("float32", numpy.array([1e300, 1.0])),
+        ("int32", numpy.array([numpy.nan, 1.0])),
+        ("int32", numpy.array([1e20, 1.0])),
+        ("complex64", numpy.array([1e300j, 1.0])),
+    ],
+)
+def test_no_version_of_numpy_warns_of_array_elements_that_do_not_fit(declared, value):
+    assert assign(format_of({"field": [0, declared]}).type, value)[1] == 1
+
+
 ITEMS = [
     ([0, "string"], 3, TypeError),
     ([0, "string"], "text", "text"),

@@ -279,7 +279,8 @@ def _numbers(formatname: str, attrname: str, dtype: numpy.dtype[Any], value: Any
     try:
         if CUTS_LARGE_INTS and dtype.kind in "iu" and isinstance(value, (list, tuple)):
             _check_range(dtype, value)
-        return numpy.asarray(value, dtype)
+        with numpy.errstate(over="ignore", invalid="ignore"):  # old versions never warn
+            return numpy.asarray(value, dtype)
     except (TypeError, ValueError, OverflowError) as error:
         text = _refusal(formatname, attrname, type(value).__name__, f"array of {dtype}")
         raise _same_kind(error, f"{text}: {error}") from None
