@@ -29,6 +29,9 @@ BLOCK = Kind(
 )
 
 
+SIZES = (10_000, 500_000)
+
+
 @case("write small units", 3, sizes=(10_000,))
 def write_small(folder: Path, n: int) -> Iterator[Pair]:
     """Into files that become ever longer."""
@@ -59,14 +62,16 @@ def write_small(folder: Path, n: int) -> Iterator[Pair]:
     def same(ours_result: Any, limit_result: Any) -> bool:
         path = write_cache(folder / "whole", dataformat, [made] * n)
         index_of_ours = path.with_suffix(".index").read_bytes()
-        data.flush(), index.flush()
+        data.flush()
+        index.flush()
         return (
             path.read_bytes() == data_path.read_bytes() and index_of_ours == index_path.read_bytes()
         )
 
     yield Pair(ours, limit, n, same)
     sink.discard()
-    data.close(), index.close()
+    data.close()
+    index.close()
 
 
 @case("write, checksum and close, units of 1 MB", 1.1, sizes=(200,))
@@ -130,8 +135,8 @@ def open_small(folder: Path, n: int) -> Iterator[Pair]:
 
 def _reading(folder: Path, n: int, order: list[int]) -> Iterator[Pair]:
     """Read small units; the limit makes no objects."""
-    dataformat = INTEGER.write_format(folder)
-    path = write_cache(folder / "out", dataformat, [INTEGER.object(dataformat)] * n)
+    INTEGER.write_format(folder)
+    path = write_integers(folder / "out", INTEGER.name, n, 1)
     source = CachedDataSource()
     source.setup(str(folder / "out.data"), str(folder))
     buffer = map_file(path)
@@ -149,22 +154,20 @@ def _reading(folder: Path, n: int, order: list[int]) -> Iterator[Pair]:
             unit = unpack(buffer[offset : offset + Q.size])[0], start, end
         return unit[0]
 
-    yield Pair(ours, limit, n)
+    yield Pair(ours, limit, len(order))
     source.close()
 
 
-@case("read small units in order", 6, sizes=(10_000,))
+@case("read small units in order", 6, SIZES)
 def read_in_order(folder: Path, n: int) -> Iterator[Pair]:
-    """One after the other."""
-    yield from _reading(folder, n, [*range(n)])
+    """The first ones."""
+    yield from _reading(folder, n, [*range(SIZES[0])])
 
 
-@case("read small units at random", 7, sizes=(10_000, 500_000))
+@case("read small units at random", 7, SIZES)
 def read_at_random(folder: Path, n: int) -> Iterator[Pair]:
     """The larger file is longer than what is read as a whole."""
-    order = [*range(n)]
-    random.Random(1).shuffle(order)
-    yield from _reading(folder, n, order)
+    yield from _reading(folder, n, random.Random(1).sample(range(n), SIZES[0]))
 
 
 @case("read units of 1 MB", 3, sizes=(200,))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -93,6 +93,8 @@ def _write(kind: Kind, target: float) -> None:
     @case(f"write dict: {kind.label}", target)
     def write(folder: Path, n: int) -> Iterator[Pair]:
         output = Output("out", _PackingSink(kind.write_format(folder)))
+        packed = b""
+        bytes_of: Callable[[Any], bytes] = kind.codec.encode
 
         def ours() -> bytes:
             output.write(kind.value)
@@ -100,10 +102,9 @@ def _write(kind: Kind, target: float) -> None:
 
         def limit() -> bytes:
             nonlocal packed
-            packed = kind.codec.encode(kind.value)
+            packed = bytes_of(kind.value)  # kept until the next time, as in the sink
             return packed
 
-        packed = b""
         yield Pair(ours, limit)
 
 

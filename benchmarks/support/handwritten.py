@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import struct
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy
 from numpy import bool_, float32, float64, int8, int16, int32, int64, uint8
@@ -19,6 +19,11 @@ RECORDS = numpy.dtype([("x", "<i4"), ("y", "<f8")])
 
 class Record:
     """An object with fields."""
+
+    if TYPE_CHECKING:
+
+        def __getattr__(self, name: str) -> Any: ...
+        def __setattr__(self, name: str, value: Any) -> None: ...
 
 
 class Integer:
@@ -52,7 +57,7 @@ class Mixed:
     @staticmethod
     def pack(o: Any) -> bytes:
         """See `Integer.pack`."""
-        label = o.e.encode()
+        label: bytes = o.e.encode()
         head = MIXED_HEAD.pack(o.a, o.b, o.c, o.d, len(label))
         return head + label + MIXED_TAIL.pack(o.f, o.g, o.h, o.i, o.j)
 
@@ -104,7 +109,8 @@ class Vector:
     @staticmethod
     def pack(o: Any) -> bytes:
         """See `Integer.pack`."""
-        return Q.pack(len(o.value)) + o.value.tobytes()
+        content: bytes = o.value.tobytes()
+        return Q.pack(len(o.value)) + content
 
     @staticmethod
     def encode(d: dict[str, Any]) -> bytes:
@@ -112,7 +118,8 @@ class Vector:
         value = d["value"]
         if value.dtype != float64 or value.ndim != 1:
             raise TypeError
-        return Q.pack(len(value)) + value.tobytes()
+        content: bytes = value.tobytes()
+        return Q.pack(len(value)) + content
 
     @staticmethod
     def read(b: Any, i: int) -> Any:

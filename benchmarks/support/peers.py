@@ -111,7 +111,7 @@ def read_by_hand(socket: zmq.Socket[bytes], n: int, large: bool) -> Frames:
         socket.send_multipart([b"get", b"in", b"%d" % i])
     answer: Frames = []
     for i in range(n):
-        answer = socket.recv_multipart(copy=not large)
+        answer = socket.recv_multipart(0, not large)
         if i + WINDOW < n:
             socket.send_multipart([b"get", b"in", b"%d" % (i + WINDOW)])
     return answer
