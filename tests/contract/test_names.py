@@ -122,6 +122,8 @@ SIGNATURES = {
     "database:Database.set_names": "self, protocol",
     "database:Database.sets": "self, protocol",
     "database:Database.view": "self, protocol, name, exc=None, root_folder=None",
+    "database:Database.view_definition": "self, protocol, set",
+    "database:DatabaseTester": "name, view_class, outputs_declaration, parameters",
     "database:Runner": "module, definition, prefix, root_folder, exc=None",
     "database:Runner.get": "self, output, index",
     "database:Runner.get_output_mapping": "self, output",
@@ -140,6 +142,14 @@ SIGNATURES = {
     "dataformat:Storage": "prefix, name",
     "exceptions:RemoteException": "kind, message",
     "exceptions:UserError": "value",
+    "hash:hashAnalyzer": "analyzer_name, algorithm_name, algorithm_hash, parameters, environment, "
+    "input_hashes",
+    "hash:hashBlockOutput": "block_name, algorithm_name, algorithm_hash, parameters, environment, "
+    "input_hashes, output_name",
+    "hash:hashDataset": "database, protocol, set",
+    "hash:hashFileContents": "path",
+    "hash:hashJSON": "contents, description_key",
+    "hash:hashJSONFile": "path, key",
     "hash:toPath": "hash, suffix='.data'",
     "hash:toUserPath": "username",
     "library:Library": "prefix, name, library_cache=None",

@@ -180,7 +180,7 @@ class Database(Asset):
             )
         return sets[name]
 
-    def view_definition(self, protocol_name: str, set_name: str) -> JSON:
+    def view_definition(self, protocol: str, set: str) -> JSON:
         """Return what is needed to make the view of a set.
 
         Returns
@@ -196,17 +196,17 @@ class Database(Asset):
         RuntimeError
             If the protocol template is missing or not valid.
         """
-        declared = self.set(protocol_name, set_name)
+        declared = self.set(protocol, set)
         if self.schema_version == 1:
             return declared
-        views = self.protocol(protocol_name)["views"]
-        view = views.get(set_name)
+        views = self.protocol(protocol)["views"]
+        view = views.get(set)
         if not isinstance(view, dict) or "view" not in view:
             raise KeyError(
-                f"no view for set `{set_name}' in protocol `{protocol_name}' of database "
+                f"no view for set `{set}' in protocol `{protocol}' of database "
                 f"`{self._name}', which has views for {[*views]}"
             )
-        definition = {"name": set_name, "outputs": {**declared["outputs"]}, "view": view["view"]}
+        definition = {"name": set, "outputs": {**declared["outputs"]}, "view": view["view"]}
         if "parameters" in view:
             definition["parameters"] = view["parameters"]
         return definition

@@ -48,21 +48,21 @@ def hash(dictionary_or_string: str | Mapping[str, Any]) -> str:
     return _sha256(dictionary_or_string)
 
 
-def hashJSON(contents: Any, description: str) -> str:
-    """Return the hash of a declaration, in which the key ``description`` does not count."""
+def hashJSON(contents: Any, description_key: str) -> str:
+    """Return the hash of a declaration, in which the key of the description does not count."""
     if isinstance(contents, Mapping):
-        contents = {key: value for key, value in contents.items() if key != description}
+        contents = {key: value for key, value in contents.items() if key != description_key}
     return _sha256(simplejson.dumps(contents, sort_keys=True))
 
 
-def hashJSONFile(path: str, description: str) -> str:
+def hashJSONFile(path: str, key: str) -> str:
     """Return :func:`hashJSON` of a file, or the hash of its bytes when it holds no JSON."""
     try:
         with open(path, encoding="utf-8") as f:
             contents = simplejson.load(f)
     except (ValueError, RecursionError):
         return hashFileContents(path)
-    return hashJSON(contents, description)
+    return hashJSON(contents, key)
 
 
 def hashFileContents(path: str) -> str:
@@ -71,11 +71,9 @@ def hashFileContents(path: str) -> str:
         return hashlib.file_digest(f, "sha256").hexdigest()
 
 
-def hashDataset(database_name: str, protocol_name: str, set_name: str) -> str:
+def hashDataset(database: str, protocol: str, set: str) -> str:
     """Return the hash that names the index of one set of a database's protocol."""
-    return _sha256(
-        f'{{"database":"{database_name}","protocol":"{protocol_name}","set":"{set_name}"}}'
-    )
+    return _sha256(f'{{"database":"{database}","protocol":"{protocol}","set":"{set}"}}')
 
 
 def hashBlockOutput(
