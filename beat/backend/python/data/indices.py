@@ -134,12 +134,12 @@ def positions_in(starts: Any, indices: Any) -> Any:
     return numpy.searchsorted(starts, indices, side="right") - 1
 
 
-def mixDataIndices(list_of_data_indices: Sequence[Sequence[Any]]) -> list[Pair]:
+def mixDataIndices(list_of_lists: Sequence[Sequence[Any]]) -> list[Pair]:
     """Return the finest common split of several lists of data units.
 
     Parameters
     ----------
-    list_of_data_indices : list of lists of (start, end)
+    list_of_lists : list of lists of (start, end)
         The units of each source, in ascending order.
 
     Returns
@@ -148,7 +148,7 @@ def mixDataIndices(list_of_data_indices: Sequence[Sequence[Any]]) -> list[Pair]:
         Intervals cut wherever one of the sources is cut, between the latest start and the
         earliest end; indices for which a source has no unit are in none of them.
     """
-    return common_split([Intervals.of(units) for units in list_of_data_indices]).pairs()
+    return common_split([Intervals.of(units) for units in list_of_lists]).pairs()
 
 
 def _integers(values: Iterable[int]) -> array[int]:

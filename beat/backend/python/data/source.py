@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Iterator
-from itertools import count
+from itertools import count, takewhile
 from typing import Any
 
 from .indices import Intervals, Pair
@@ -47,15 +47,22 @@ class DataSource:
         return len(self.infos) or self._count_by_reading()
 
     def _count_by_reading(self) -> int:
-        if self[0][1] is None:
+        if self._try(0)[1] is None:
             return 0
         last, step = 0, 1  # there is a unit at ``last``
-        while self[last + step][1] is not None:
+        while self._try(last + step)[1] is not None:
             last += step
             step *= 2
         candidates = range(last + 1, last + step)
-        missing = bisect_left(candidates, True, key=lambda i: self[i][1] is None)
+        missing = bisect_left(candidates, True, key=lambda i: self._try(i)[1] is None)
         return last + 1 + missing
+
+    def _try(self, index: int) -> Unit:
+        """Return a unit, of which nobody knows whether it is there: some lists say so that way."""
+        try:
+            return self[index]
+        except IndexError:
+            return NO_UNIT
 
     def __getitem__(self, index: int) -> Unit:
         """Return (data, first index, last index) of a unit, three times None if there is none."""
@@ -64,11 +71,9 @@ class DataSource:
         return NO_UNIT
 
     def __iter__(self) -> Iterator[Unit]:
-        for index in count():
-            unit = self[index]
-            if unit[1] is None:
-                return
-            yield unit
+        if len(self.infos):
+            return map(self.__getitem__, range(len(self.infos)))
+        return takewhile(lambda unit: unit[1] is not None, map(self._try, count()))
 
     def first_data_index(self) -> int:
         """Return the first index of the first unit; `IndexError` if there are no units."""
@@ -119,7 +124,7 @@ class DataSource:
 
     def _find_by_reading(self, data_index: int) -> Unit:
         position = bisect_left(range(len(self)), data_index, key=lambda i: self[i][2])
-        unit = self[position]
+        unit = self._try(position)
         return unit if unit[1] is not None and unit[1] <= data_index else NO_UNIT
 
     def statistics(self) -> tuple[int, float]:

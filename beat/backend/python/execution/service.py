@@ -151,11 +151,11 @@ class Service:
         source, position = self._source(name), _number(index, "index")
         try:
             data, start, end = source[position]
+            packed = _packed(data)
         except MISFITS as error:
             raise UserError(error) from error
         if start is None:
             raise BadRequestError(f"input {_shown(name)} has no unit {_shown(index)}")
-        packed = b"" if data is None else data.pack() if hasattr(data, "pack") else data
         return Reply([b"%d" % start, b"%d" % end, packed])
 
     def _done(self, statistics: bytes = b"{}") -> Reply:
@@ -238,8 +238,9 @@ class LoopService(Service):
         return Reply(ACK)
 
     def _done(self, statistics: bytes = b"{}") -> Reply:
-        if self.executor is not None:
-            self.executor.finish()  # before the answer: after it, this process may be ended
+        finish = getattr(self.executor, "finish", None)  # not every stand-in for one has it
+        if finish is not None:
+            finish()  # before the answer: after it, this process may be ended
         return super()._done(statistics)
 
 
@@ -262,6 +263,16 @@ def loop_types(algorithm: Algorithm) -> tuple[Any, Any]:
         raise RuntimeError(f"algorithm `{algorithm.name}' declares no loop {error}") from None
     request, answer = (algorithm.dataformats[name].type for name in names)
     return request, answer
+
+
+def _packed(data: Any) -> Any:
+    if data is None:
+        return b""
+    if hasattr(data, "pack"):
+        return data.pack()
+    if isinstance(data, (bytes, bytearray, memoryview)):
+        return data
+    raise TypeError(f"expected an object of the input's format or bytes, got {data!r:.200}")
 
 
 def _number(text: bytes, what: str) -> int:
