@@ -36,6 +36,8 @@ class Output:
 
     Attributes
     ----------
+    filename : str
+        Where the output is to be.
     path : str
         The file to work on.
 
@@ -63,7 +65,7 @@ class Output:
             )
         adds = exists and (continues or not overwrite)
         self._work: WorkFile | None = None
-        self.path = filename
+        self.filename = self.path = filename
         if not in_place:
             content = filename if adds and not copies_input else None
             self._work = WorkFile(filename, content, processes)

@@ -140,7 +140,7 @@ class H5FlowManager:
             mpi=self._mpi,
             drop_list=self.drop_list,
             compression=self._compression,
-            locking=False if self._output.is_temporary else None,
+            becomes=self._output.filename if self._output.is_temporary else None,
         )
 
     def configure_resources(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from contextlib import suppress
+from resource import RLIM_INFINITY, RLIMIT_FSIZE, getrlimit
 from typing import Any
 
 import h5py
@@ -29,8 +30,8 @@ class FlowFiles:
         What is kept only as long as the flow runs: datasets, or groups and what is below them.
     processes : Processes
         Who uses the files together.
-    locking : bool, optional
-        Whether HDF5 locks the file; by default as it is set up to.
+    becomes : str, optional
+        What the file is to become. Until then nobody else knows of it, so that it needs no lock.
     """
 
     def __init__(
@@ -39,13 +40,14 @@ class FlowFiles:
         mode: str,
         drop_list: list[str],
         processes: Processes,
-        locking: bool | None = None,
+        becomes: str | None = None,
     ) -> None:
         self._path = path
         self._mode = mode
         self._drop_list = drop_list
         self._processes = processes
-        self._locking = locking
+        self._locking = None if becomes is None else False
+        self._place = becomes or path
         self._main: Any = None
         self._dropped: Any = None
         self._work: WorkFile | None = None
@@ -75,7 +77,7 @@ class FlowFiles:
         """Return the temporary file; None if there is none and it is not to be created."""
         if self._dropped is None and (create or self._work is not None):
             if self._work is None:
-                self._work = WorkFile(self._path, processes=self._processes)
+                self._work = WorkFile(self._place, processes=self._processes)
             mode = "a" if os.path.getsize(self._work.path) else "w"
             mode = self._processes.from_first(mode)
             self._dropped = open_hdf5(self._work.path, mode, self._processes, locking=False)
@@ -125,9 +127,30 @@ class FlowFiles:
             if file is not None:
                 file.close()
 
+    def let_go(self) -> None:
+        """Close both files although they cannot be written, as when the disk is full.
+
+        HDF5 does not close a file as long as it cannot write what it holds in memory, and
+        crashes at the end of the process then. So it writes that somewhere else.
+        """
+        for file in (self._main, self._dropped):
+            if file is not None:
+                elsewhere = _open_elsewhere()
+                os.dup2(elsewhere, file.id.get_vfd_handle())
+                os.close(elsewhere)
+        with suppress(OSError, RuntimeError):
+            self.close()
+
     def discard_temporary(self) -> None:
         """Remove the temporary file."""
         work, self._work = self._work, None
         if work is not None:
             with suppress(OSError):
                 work.discard()
+
+
+def _open_elsewhere() -> int:
+    """Return a descriptor that takes everything: memory, or nothing if files are limited."""
+    if getrlimit(RLIMIT_FSIZE)[0] == RLIM_INFINITY:
+        return os.memfd_create("unwritten")
+    return os.open(os.devnull, os.O_RDWR)

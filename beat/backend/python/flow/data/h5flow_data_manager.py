@@ -71,8 +71,9 @@ class H5FlowDataManager:
         in the file are deleted by `finish`.
     compression : str, optional
         What new datasets and references are compressed with: "gzip" or "lzf".
-    locking : bool, optional
-        Whether HDF5 locks the file against other programs; by default as it is set up to.
+    becomes : str, optional
+        What the file is to become, which errors name. Until then nobody else knows of it, and
+        nobody wants it after a failure.
 
     Attributes
     ----------
@@ -90,7 +91,7 @@ class H5FlowDataManager:
         drop_list: list[str] | None = None,
         compression: str | None = None,
         *,
-        locking: bool | None = None,
+        becomes: str | None = None,
     ) -> None:
         self.filepath = filepath
         self.mode = mode
@@ -101,7 +102,9 @@ class H5FlowDataManager:
         self.rank = self.processes.rank
         self.size = self.processes.size
         self.mpi = self.comm is not None
-        self._files = FlowFiles(filepath, mode, self.drop_list, self.processes, locking)
+        self._shown = becomes or filepath
+        self._private = becomes is not None
+        self._files = FlowFiles(filepath, mode, self.drop_list, self.processes, becomes)
         self._forget()
 
     def _forget(self) -> None:
@@ -126,11 +129,25 @@ class H5FlowDataManager:
         return self._files.main
 
     def close_file(self) -> None:
-        """Close the file, complete; it is opened again when it is needed."""
-        if self._files.is_open:
+        """Close the file, complete; it is opened again when it is needed.
+
+        Raises
+        ------
+        OSError
+            If HDF5 cannot write everything.
+        """
+        if not self._files.is_open:
+            return
+        try:
             self._settle()
-            self._forget()
-            self._files.close()
+            if self._files.writable:
+                self._files.flush()  # closing a dataset does not tell when it fails
+        except BaseException:
+            if self.size == 1:
+                self._files.let_go()
+            raise
+        self._forget()
+        self._files.close()
 
     def sync(self) -> None:
         """Make what every process has written visible to all."""
@@ -149,10 +166,12 @@ class H5FlowDataManager:
         self._files.discard_temporary()
 
     def abandon(self) -> None:
-        """Leave everything as it is, after a failure."""
-        if self.size == 1:  # of several, the others would have to close the file too
-            with suppress(OSError, RuntimeError, FlowError):
-                self.close_file()
+        """Close the file after a failure, whatever is in it."""
+        if self.size == 1:  # of several, the others would have to close it too
+            if not self._private:
+                with suppress(OSError, RuntimeError, FlowError):
+                    self.close_file()
+            self._files.let_go()
         self._files.discard_temporary()
 
     def __enter__(self) -> H5FlowDataManager:
@@ -226,7 +245,7 @@ class H5FlowDataManager:
         dset = self._dset(name)
         if dset is None:
             known = [known for file in self._files for known in dset_names(file)]
-            raise MissingData(f"no dataset `{name}' in `{self.filepath}'{suggest(name, known)}")
+            raise MissingData(f"no dataset `{name}' in `{self._shown}'{suggest(name, known)}")
         return dset
 
     def _dset(self, name: str) -> Any:
@@ -247,7 +266,7 @@ class H5FlowDataManager:
         """
         group = self._files.get(f"/{clean(name)}")
         if group is None:
-            raise MissingData(f"no group `{name}' in `{self.filepath}'")
+            raise MissingData(f"no group `{name}' in `{self._shown}'")
         return {
             key: None if isinstance(value, h5py.Empty) else value
             for key, value in group.attrs.items()
@@ -301,7 +320,7 @@ class H5FlowDataManager:
             pairs = [sides(ref) for ref in self._refs_of(parent)]
             known = [two if one == parent else one for one, two in pairs]
             raise MissingData(
-                f"no references between `{parent}' and `{child}' in `{self.filepath}'; "
+                f"no references between `{parent}' and `{child}' in `{self._shown}'; "
                 f"references of `{parent}':{suggest(child, known)}"
             )
         return found
@@ -369,7 +388,7 @@ class H5FlowDataManager:
         if found is not None:
             if found[1] == BACKWARD:
                 raise ReversedReferences(
-                    f"`{self.filepath}' has references from `{child}' to `{parent}' already; they "
+                    f"`{self._shown}' has references from `{child}' to `{parent}' already; they "
                     "are followed in both directions"
                 )
             return
@@ -502,7 +521,7 @@ class H5FlowDataManager:
         path = clean(name)
         main = self._files.main
         if main.get(f"/{path}") is None:
-            raise MissingData(f"no `{path}' in `{self.filepath}'{suggest(path, dset_names(main))}")
+            raise MissingData(f"no `{path}' in `{self._shown}'{suggest(path, dset_names(main))}")
         self._settle()
         self._forget()
         items = [item for _, item in walk(main) if _is_ref(item)]
@@ -524,7 +543,7 @@ class H5FlowDataManager:
             self._flush_regions()
             found = self._files.get(f"/{clean(args)}")
             if found is None:
-                raise MissingData(f"no `{args}' in `{self.filepath}'")
+                raise MissingData(f"no `{args}' in `{self._shown}'")
             return found
         names, sel = (args, slice(None)) if isinstance(args[-1], str) else (args[:-1], args[-1])
         return self.follow(names, sel)
