@@ -108,6 +108,7 @@ def test_inline_engine(beat, prefix):
     ("arguments", "text", "status"),
     [
         (["run"], "Missing argument", 2),
+        (["run", "--store", "mongodb://x", NAME], "no database in", 1),
         (["run", "--set", "work=3", NAME], "expected BLOCK.PARAMETER=VALUE", 2),
         (["run", "--root-folder", "x", NAME], "expected NAME=FOLDER", 2),
         (["run", "-j", "0", NAME], "0 is not in the range", 2),

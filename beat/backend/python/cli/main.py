@@ -20,6 +20,7 @@ COMMANDS = {
     "export": ("export:export", "Copy objects, with all they need, into another prefix."),
     "db": ("db:db", "Work with databases."),
     "algorithm": ("algorithm:algorithm", "Try an algorithm out by hand."),
+    "results": ("results:results", "Look at what analyzers found in earlier runs."),
     "status": ("status:status", "Tell what of an experiment is in the cache."),
     "logs": ("status:logs", "Print what an experiment's blocks said."),
     "cache": ("cache:cache", "Look at, check and tidy what was computed."),
@@ -78,6 +79,11 @@ class Folders:
 def main(ctx: click.Context, prefix: str, cache: str | None) -> None:
     """Run BEAT experiments: data formats, algorithms, toolchains, databases."""
     ctx.obj = Folders(prefix, cache or os.path.join(prefix, "cache"))
+
+
+def default_store(folders: Folders) -> str:
+    """Return where the results of analyzers are kept unless told otherwise."""
+    return os.path.join(folders.prefix, "results")
 
 
 def parse_value(text: str) -> Any:

@@ -8,6 +8,7 @@ import signal
 import sys
 import threading
 from collections.abc import Callable, Mapping
+from itertools import product
 from typing import Any, NoReturn
 
 import click
@@ -27,23 +28,32 @@ from ..runner import (
     RunFailed,
     Runner,
 )
-from .main import Folders, check_prefix, parse_value, root_folder_option
+from ..runner.keeping import expand, open_store
+from ..stores import StoreError
+from .main import Folders, check_prefix, default_store, parse_value, root_folder_option
+from .results import store_option, telling_store_errors
 
 INTERRUPTED = 130
 
 
 def parse_parameters(
     ctx: Any, parameter: Any, values: tuple[str, ...]
-) -> dict[tuple[str, str], Any]:
-    """Turn ``BLOCK.PARAMETER=VALUE`` options into a dictionary; values are JSON or else texts."""
+) -> dict[tuple[str, str], list[Any]]:
+    """Turn ``BLOCK.PARAMETER=VALUE[,VALUE]`` options into lists of values, JSON or else texts."""
     parameters = {}
     for given in values:
         where, separator, text = given.partition("=")
         block, dot, name = where.partition(".")
         if not (block and dot and name and separator):
             raise click.BadParameter(f"expected BLOCK.PARAMETER=VALUE, got `{given}'")
-        parameters[block, name] = parse_value(text)
+        parameters[block, name] = _parse_values(text)
     return parameters
+
+
+def _parse_values(text: str) -> list[Any]:
+    """Split at the commas outside of what is JSON as a whole."""
+    whole = parse_value(text)
+    return [parse_value(part) for part in text.split(",")] if whole == text else [whole]
 
 
 class RunCommand(click.Command):
@@ -70,9 +80,9 @@ class RunCommand(click.Command):
     "--set",
     "parameters",
     multiple=True,
-    metavar="BLOCK.PARAMETER=VALUE",
+    metavar="BLOCK.PARAMETER=VALUE[,VALUE]",
     callback=parse_parameters,
-    help="Change a parameter of the experiment.",
+    help="Change a parameter of the experiment; with several values, one run for each.",
 )
 @click.option("--keep-going", is_flag=True, help="Run what does not depend on a failed block.")
 @click.option("--timeout", type=float, metavar="S", help="Seconds that a block may take.")
@@ -87,6 +97,7 @@ class RunCommand(click.Command):
 )
 @click.option("--debug", "debugged", metavar="BLOCK", help="Run this block under pdb, then stop.")
 @click.option("--strict-cache", is_flag=True, help="Do not trust outputs without a record.")
+@store_option
 @click.option("--json", "as_json", is_flag=True, help="Print the results as JSON.")
 @root_folder_option
 @click.pass_obj
@@ -98,13 +109,14 @@ def run(
     force: tuple[str, ...],
     first: str | None,
     last: str | None,
-    parameters: Mapping[tuple[str, str], Any],
+    parameters: dict[tuple[str, str], list[Any]],
     keep_going: bool,
     timeout: float | None,
     memory: int | None,
     engine_name: str,
     debugged: str | None,
     strict_cache: bool,
+    where: str | None,
     as_json: bool,
     root_folders: dict[str, str],
 ) -> None:
@@ -115,27 +127,30 @@ def run(
     Ctrl-C.
     """
     check_prefix(folders)
-    runner = Runner(folders.prefix, folders.cache, root_folders, strict_cache)
+    with telling_store_errors():
+        store = None if dry_run else open_store(where or default_store(folders))
+    runner = Runner(folders.prefix, folders.cache, root_folders, strict_cache, store)
     engine = _engine(engine_name, folders.cache, debugged)
     if debugged is not None:
         force, last = (*force, debugged), debugged
     stop, kill = _interruptible()
     done: list[Any] = []
-    for name in experiments:
+    for name, values in product(experiments, expand(parameters)):
+        label = " ".join([name, *(f"{b}.{p}={value}" for (b, p), value in values.items())])
         try:
             if dry_run:
-                decisions = runner.decide(name, force, parameters)
+                decisions = runner.decide(name, force, values)
                 done.append({"experiment": name, "blocks": _decisions_as_json(decisions)})
-                show = format_decisions(name, decisions)
+                show = format_decisions(label, decisions)
             else:
-                click.echo(name, err=True)
+                click.echo(label, err=True)
                 result = runner.run(
                     name,
                     jobs=jobs,
                     force=force,
                     first=first,
                     last=last,
-                    parameters=parameters,
+                    parameters=values,
                     engine=engine,
                     keep_going=keep_going,
                     limits=Limits(timeout, memory),
@@ -144,8 +159,8 @@ def run(
                     kill=kill,
                 )
                 done.append(run_as_json(result))
-                show = format_results(result)
-        except (RunFailed, IndexingFailed, RuntimeError) as error:
+                show = format_results(label, result)
+        except (RunFailed, IndexingFailed, StoreError, RuntimeError) as error:
             _explain(error, stop.is_set())
         if not as_json:
             click.echo(show)
@@ -237,9 +252,9 @@ def _decisions_as_json(decisions: Mapping[str, Decision]) -> dict[str, Any]:
     }
 
 
-def format_results(done: Run) -> str:
+def format_results(label: str, done: Run) -> str:
     """Return the results of an experiment as a table."""
-    lines = [f"results of {done.experiment}"]
+    lines = [f"results of {label}"]
     for analyzer, results in done.results.items():
         lines.append(f"  {analyzer}")
         width = max(map(len, results), default=0)

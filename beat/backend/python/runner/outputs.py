@@ -15,6 +15,10 @@ from .record import read_json, record_path
 
 _FILE = re.compile(r"(?P<output>[^.].*)\.(?P<start>[0-9]+)\.(?P<end>[0-9]+)\.(?:data|index)")
 
+# A writer that ends while it gives files their names leaves the last of them, the index, unnamed.
+_INDEX_TO_BE = re.compile(r"\.(?P<stem>.+)\.index\.[0-9]+-[0-9a-f]{8}\.tmp")
+_BEFORE_THE_INDEX = ("data", "data.checksum", "index.checksum")
+
 
 @dataclass(frozen=True)
 class CachedOutput:
@@ -79,9 +83,14 @@ def remove(cache: str, output: CachedOutput) -> None:
 
 
 def leftovers(cache: str) -> Iterator[str]:
-    """Yield the temporary files of writers that are no more."""
+    """Yield what writers that are no more have left: temporary files, outputs without an index."""
     for folder, _, names in os.walk(cache):
-        yield from filter(is_leftover, (os.path.join(folder, name) for name in sorted(names)))
+        for name in filter(lambda n: is_leftover(os.path.join(folder, n)), sorted(names)):
+            yield os.path.join(folder, name)
+            match = _INDEX_TO_BE.fullmatch(name)
+            if match and f"{match['stem']}.index" not in names:
+                parts = [f"{match['stem']}.{part}" for part in _BEFORE_THE_INDEX]
+                yield from (os.path.join(folder, part) for part in parts if part in names)
 
 
 def unused(cache: str, wanted: Collection[str]) -> Iterator[CachedOutput]:

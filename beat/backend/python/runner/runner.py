@@ -8,6 +8,7 @@ import threading
 import time
 from collections.abc import Callable, Collection, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING
 
 from ..experiment import Experiment
 from .decide import Decision, Judge
@@ -15,6 +16,7 @@ from .engines import Engine, Limits, Outcome, ProcessEngine
 from .events import Event, Failure, Run, RunFailed
 from .history import History, statistics
 from .indexing import index_set
+from .keeping import keep
 from .plan import Block, Plan, make_plan
 from .prepare import Parameters, check_forced, select, set_parameters
 from .record import make_records
@@ -22,6 +24,9 @@ from .results import load_results
 from .schedule import SKIPPED, Schedule
 from .work import Workshop
 from .workdir import resolve_root_folder
+
+if TYPE_CHECKING:
+    from ..stores import ResultsStore
 
 
 class Runner:
@@ -37,6 +42,8 @@ class Runner:
         Where the raw data of databases is, by full name; see `workdir.resolve_root_folder`.
     strict : bool
         Whether outputs that were made elsewhere, without a record, are computed again.
+    store : stores.ResultsStore, optional
+        Where the results of analyzers are kept; see `keeping`.
     """
 
     def __init__(
@@ -45,7 +52,9 @@ class Runner:
         cache: str,
         root_folders: Mapping[str, str] | None = None,
         strict: bool = False,
+        store: ResultsStore | None = None,
     ) -> None:
+        self.store = store
         self.prefix = os.path.abspath(prefix)
         self.cache = os.path.abspath(cache)
         self.root_folders = dict(root_folders or {})
@@ -140,6 +149,8 @@ class Runner:
             If a database cannot be indexed.
         RunFailed
             If a block fails; what was computed stays in the cache.
+        stores.StoreError
+            If the results cannot be kept.
         KeyboardInterrupt
             After everything has been ended.
         """
@@ -170,6 +181,8 @@ class Runner:
                 analyzer = experiment.algorithms[block.configuration["algorithm"]]
                 results = load_results(self.cache, self.prefix, block.paths[0], analyzer)
                 run.results[block.name] = results
+        if self.store is not None:
+            keep(self.store, plan, run, judge.records)
         return run
 
     def _index(self, experiment: Experiment, plan: Plan, on_event: Callable[[Event], None]) -> bool:

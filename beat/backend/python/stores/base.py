@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import pickle
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from enum import StrEnum
@@ -211,6 +211,16 @@ class ResultsStore(ABC):
         With ``create=False`` they look only, as `load` does, and give a context without folder
         for an unknown run.
         """
+
+    def list_runs(self, task_name: str) -> Iterator[Config]:
+        """Yield the configurations of all runs of a task, in no particular order.
+
+        Raises
+        ------
+        NotImplementedError
+            If a store made elsewhere does not have this method.
+        """
+        raise NotImplementedError(f"{type(self).__name__} cannot list its runs")
 
     def create_run(self, task_name: str, task_unique_config: Config) -> StoreContext:
         """Make the run of a configuration unless it is there; return where it is kept."""

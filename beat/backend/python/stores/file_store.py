@@ -232,6 +232,10 @@ class LocalFileStore(ResultsStore):
             **info.open_kwargs,
         )
 
+    def list_runs(self, task_name: str) -> Iterator[Config]:
+        """Yield the configurations of all runs of a task; none for an unknown task."""
+        yield from self._runs(Target(task_name, {})).configurations()
+
     def delete(self, name: str, task_name: str, task_unique_config: Config) -> None:
         """Delete an object of exactly this configuration; a missing one is only warned of."""
         target = Target(task_name, task_unique_config, name)

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import pickle
 import secrets
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from .base import MISSING, Config, ResultsStore, StoreContext, give_up, logger
-from .configuration import Shape, Target, largest_part, shorten
+from .configuration import Shape, Target, largest_part, parse, shorten
 from .errors import Address, ObjectNotFound, StoreUnavailable, reading, writing
 
 if TYPE_CHECKING:
@@ -23,7 +24,7 @@ class _Run(NamedTuple):
     configuration: str
 
     def __str__(self) -> str:
-        return self.configuration
+        return shorten(self.configuration)
 
 
 class InMemoryStore(ResultsStore):
@@ -105,7 +106,7 @@ class InMemoryStore(ResultsStore):
             return found
         configuration = target.configuration
         self._shapes[target.task_name, configuration.shape] = None
-        new = _Run(secrets.token_hex(8), shorten(str(configuration)))
+        new = _Run(secrets.token_hex(8), str(configuration))
         entered: _Run = self._runs.setdefault(_key(target), new)
         return entered
 
@@ -167,6 +168,14 @@ class InMemoryStore(ResultsStore):
                 target, shapes, lambda digest: self._runs.get((target.task_name, digest))
             )
         return run
+
+    def list_runs(self, task_name: str) -> Iterator[Config]:
+        """Yield the configurations of all runs of a task; none for an unknown task."""
+        with _Talking(Target(task_name, {}).address):
+            runs = dict(self._runs)
+        for (task, _), run in runs.items():
+            if task == task_name:
+                yield parse(run.configuration)
 
     def delete(self, name: str, task_name: str, task_unique_config: Config) -> None:
         """Delete an object of exactly this configuration; a missing one is only warned of."""

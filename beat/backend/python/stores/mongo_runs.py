@@ -17,10 +17,10 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from .configuration import Configuration, Shape, Target, largest_part, shorten
+from .configuration import Configuration, Shape, Target, largest_part, parse, shorten
 
 if TYPE_CHECKING:
     from bson import ObjectId
@@ -70,6 +70,14 @@ class MongoRuns:
     def __init__(self, collection: Collection[Document]) -> None:
         self._collection = collection
         self._is_indexed = False
+
+    def configurations(self, task_name: str) -> Iterator[Mapping[str, Any]]:
+        """Yield the configurations of all runs of a task."""
+        query = {"name": task_name, "shape": {"$ne": None}}
+        for document in self._collection.find(query, {"config": 1}):
+            yield parse(document["config"])
+        for run in self._old_runs(task_name).values():
+            yield run.configuration.content
 
     def find(self, target: Target, exactly: bool) -> Run | None:
         """Return a run with what it knows of the object that is meant.

@@ -355,6 +355,11 @@ class MongoDBStore(ResultsStore):
 
     # Deleting
 
+    def list_runs(self, task_name: str) -> Iterator[Config]:
+        """Yield the configurations of all runs of a task; none for an unknown task."""
+        with self._talking(Target(task_name, {}).address):
+            yield from self._runs.configurations(task_name)
+
     def delete(self, name: str, task_name: str, task_unique_config: Config) -> None:
         """Delete an object of exactly this configuration; a missing one is only warned of."""
         target = Target(task_name, task_unique_config, name)

@@ -7,14 +7,14 @@ import json
 import logging
 import os
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
 from typing import Any
 
 from ..publish import sync_folder
 from .base import Names
 from .configuration import Configuration, Shape, Target, check_plain, largest_part
-from .index import RunIndex, State
+from .index import RunIndex, State, read_configuration
 from .staging import Stage, put_content
 
 logger = logging.getLogger(__name__)
@@ -59,6 +59,14 @@ class TaskRuns:
         if os.path.isdir(self.staging):
             return Stage(self.staging, filename)
         return Stage(os.path.dirname(self.folder), filename, hidden=True)
+
+    def configurations(self) -> Iterator[Mapping[str, Any]]:
+        """Yield the configurations of all runs."""
+        with suppress(FileNotFoundError):
+            for name in sorted(os.listdir(self.folder)):
+                configuration = read_configuration(os.path.join(self.folder, name))
+                if configuration is not None:
+                    yield configuration.content
 
     def find(self, target: Target, exactly: bool = False) -> str | None:
         """Return the folder whose results a query means: an exact one, else the largest part.

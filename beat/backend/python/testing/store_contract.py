@@ -513,6 +513,18 @@ class StoreContract:
 
     # What engines use
 
+    def test_list_runs(self, store: ResultsStore) -> None:
+        """The configurations of a task's runs are told, as JSON has them; of no other task."""
+        assert list(store.list_runs(TASK)) == []
+        configurations = [{"a": 1, "b": "x"}, {"a": 2, "b": [1, {"c": None}]}, {}]
+        for configuration in configurations:
+            self.save(store, 1, config=configuration)
+        store.save(obj=1, name="x", type_="json", task_name="Other", task_unique_config={"z": 1})
+        found = list(store.list_runs(TASK))
+        assert sorted(map(str, found)) == sorted(map(str, configurations))
+        store.delete_run(task_name=TASK, task_unique_config=configurations[0])
+        assert configurations[0] not in list(store.list_runs(TASK))
+
     def test_get_results(self, store: ResultsStore) -> None:
         """All listed objects are there, the saved None too; no list, and an empty one, is None."""
         assert store.get_results(TASK, CONFIG) is None
