@@ -51,6 +51,7 @@ ERRORS = [
     # dataformats
     M("user/derived/1", "value", "int8", "field `value' is already in `user/number/1'"),
     M(ALL, "objects/1/base", "int8", "field `base' is already in `user/base/1'"),
+    M(ALL, "array/0", -1, "a negative size: nothing fits"),
     # algorithms, and all that has parameters
     M(BLOCK, "groups/1/inputs/in-1", POINT, "`in-1' is already in another group"),
     M(WORK, "language", "r", "code file not found: algorithms/user/work/1.r"),
@@ -122,7 +123,6 @@ ERRORS = [
 #: what is questionable, but has always been accepted
 WARNINGS = [
     M(ALL, "text", "str", "`str' is another word for `string'"),
-    M(ALL, "array/0", -1, "a negative size"),
     M(ALL, "__x__", "int8", "`__x__' is a reserved name: the field is left out"),
     M("user/lib/1", "licence", "x", "unknown key `licence'"),
     M("user/lib/1", "uses/my-lib", "user/other/1", "the code cannot use a library called"),

@@ -70,7 +70,7 @@ def _check_part(entry: Entry, node: Node) -> Iterator[Finding]:
         yield node.error(f"no basic type or dataformat `{text:.100}'", known=known)
     for size in node.items[:-1]:
         if isinstance(size.value, int) and size.value < 0:
-            yield size.warning("a negative size", expected="0 for any size")
+            yield size.error("a negative size: nothing fits", expected="0 for any size")
     for name, member in node.members.items():
         if name.startswith("__") and name.endswith("__"):
             yield member.warning(f"`{name}' is a reserved name: the field is left out", key=True)

@@ -58,8 +58,8 @@ def validate(
 
 
 def in_order(findings: list[Finding]) -> list[Finding]:
-    """Return findings in the order of their places."""
-    return sorted(findings, key=lambda found: (found.line or 0, found.column or 0))
+    """Return findings in the order of their places; those in the code come last."""
+    return sorted(findings, key=lambda f: (f.path or "", f.line or 0, f.column or 0))
 
 
 def _document(document: Any) -> Document:
