@@ -38,8 +38,8 @@ def merge(first: Sequence[Interval], second: Sequence[Interval]) -> list[Interva
 
 
 def intervals(n: int, width: int) -> list[Interval]:
-    """Return intervals of that width over ``6 n`` indices."""
-    return [(start, start + width - 1) for start in range(0, 6 * n, width)]
+    """Return intervals of that width over so many indices, or a few less."""
+    return [(start, start + width - 1) for start in range(0, n - n % 6, width)]
 
 
 class _Source(DataSource):
@@ -87,7 +87,7 @@ def _loader(folder: Path, n: int) -> tuple[DataLoader, list[CachedDataSource]]:
     INTEGER.write_format(folder)
     loader, sources = DataLoader("main"), []
     for name, width in (("a", 2), ("b", 3)):
-        write_integers(folder / name, INTEGER.name, 6 * n // width, width)
+        write_integers(folder / name, INTEGER.name, (n - n % 6) // width, width)
         source = CachedDataSource()
         source.setup(str(folder / f"{name}.data"), str(folder))
         loader.add(name, source)
@@ -99,7 +99,7 @@ def _loader(folder: Path, n: int) -> tuple[DataLoader, list[CachedDataSource]]:
 def view(folder: Path, n: int) -> Iterator[Pair]:
     """In the middle of all units; the limit reads the two units that the view is about."""
     loader, (fine, coarse) = _loader(folder, n)
-    middle = n - n % 2
+    middle = n // 12 * 2
 
     def ours() -> int:
         for data, _, _ in loader.view("b", middle):  # type: ignore[union-attr]
@@ -125,10 +125,10 @@ def iterate(folder: Path, n: int) -> Iterator[Pair]:
         return int(last["a"].value + last["b"].value)
 
     def limit() -> int:
-        for i in range(n):  # in six indices, there are three units of one and two of the other
+        for i in range(n // 6):  # in six indices, there are three units of one and two of the other
             fine[3 * i], fine[3 * i + 1], fine[3 * i + 2]
             coarse[2 * i], coarse[2 * i + 1]
-        return int(fine[3 * n - 1][0].value + coarse[2 * n - 1][0].value)
+        return int(fine[3 * (n // 6) - 1][0].value + coarse[2 * (n // 6) - 1][0].value)
 
     yield Pair(ours, limit, loader.count())
     loader.reset()
