@@ -19,6 +19,7 @@ from weakref import WeakKeyDictionary, ref
 import zmq
 
 from ..exceptions import RemoteException
+from .frames import receive_frames, send_frames
 
 Frame = bytes | memoryview
 
@@ -162,10 +163,10 @@ class Conversation:
             If the peer is gone (system error).
         """
         try:
-            self._socket.send_multipart(frames, zmq.NOBLOCK)
+            send_frames(self._socket, frames)
         except zmq.Again:
             self._wait(zmq.POLLOUT, None)
-            self._socket.send_multipart(frames, zmq.NOBLOCK)
+            send_frames(self._socket, frames)
         ticket = Ticket(shared)
         self._open.append(ticket)
         return ticket
@@ -210,7 +211,7 @@ class Conversation:
             parts = socket.recv_multipart(copy=False)
             frames = [part.buffer if len(part) >= LARGE_FRAME else part.bytes for part in parts]
         else:
-            frames = [*socket.recv_multipart()]
+            frames = [*receive_frames(socket)]
         self._answered = True
         ticket = self._open.popleft()
         if ticket.wanted:

@@ -9,13 +9,16 @@ from __future__ import annotations
 import contextlib
 import itertools
 import os
-import socket as tcp
 import struct
-from typing import Any
+import time
+from typing import TYPE_CHECKING, Any
 
 import zmq
 
 from ..data.wire import conversation
+
+if TYPE_CHECKING:
+    import socket as tcp
 
 FIRST_PORT = 50000
 MAX_FRAME_BYTES = 1 << 36  # a data unit is one frame: far above any of them, but not without end
@@ -24,6 +27,8 @@ HANDSHAKE_MS = 10_000
 HEARTBEAT_INTERVAL_MS = 2_000
 HEARTBEAT_TIMEOUT_MS = 20_000  # one frame must get through in that time: 20 GB on this machine
 
+# libzmq tells that a handshake has succeeded a moment before it has sent its own part of it
+TURNING_AWAY_SECONDS = 0.05
 TURNED_AWAY = [b"err", b"sys", b"this address serves another client already"]
 
 _EVENTS = zmq.EVENT_ACCEPTED | zmq.EVENT_HANDSHAKE_SUCCEEDED | zmq.EVENT_DISCONNECTED
@@ -136,6 +141,7 @@ class SoleClient:
         self.monitor: zmq.Socket[bytes] = socket.get_monitor_socket(_EVENTS, address)
         self._candidates: set[int] = set()
         self._surplus: set[int] = set()
+        self._unwanted: dict[int, float] = {}
 
     @property
     def gone(self) -> bool:
@@ -148,8 +154,15 @@ class SoleClient:
             try:
                 frames = self.monitor.recv_multipart(zmq.NOBLOCK)
             except zmq.Again:
-                return
+                break
             self._take(*_EVENT.unpack(frames[0]))
+        self._refuse_unwanted()
+
+    def patience(self) -> float | None:
+        """Return after how many seconds there is something to do, whatever happens until then."""
+        if not self._unwanted:
+            return None
+        return max(0.0, min(self._unwanted.values()) - time.monotonic())
 
     def _take(self, event: int, connection: int) -> None:
         if event == zmq.EVENT_ACCEPTED:
@@ -157,6 +170,7 @@ class SoleClient:
         elif event == zmq.EVENT_DISCONNECTED:
             self._surplus.discard(connection)
             self._candidates.discard(connection)
+            self._unwanted.pop(connection, None)
         else:  # handshake succeeded: the event does not say whose
             self.connected = True
             self._turn_away(self._surplus)
@@ -184,13 +198,21 @@ class SoleClient:
         return True
 
     def _turn_away(self, connections: set[int]) -> None:
-        for connection in connections:
+        due = time.monotonic() + TURNING_AWAY_SECONDS
+        self._unwanted.update(dict.fromkeys(connections, due))
+        connections.clear()
+
+    def _refuse_unwanted(self) -> None:
+        now = time.monotonic()
+        for connection in [c for c, due in self._unwanted.items() if due <= now]:
+            del self._unwanted[connection]
             with contextlib.suppress(OSError):  # it may be gone already
                 self._refuse(connection)
-        connections.clear()
 
     def _refuse(self, connection: int) -> None:
         """Send an error, as a message of libzmq's own protocol, and close the connection."""
+        import socket as tcp
+
         with tcp.socket(fileno=os.dup(connection)) as peer:
             if not self._is_own(peer):
                 return
@@ -201,7 +223,7 @@ class SoleClient:
     def _is_own(self, peer: tcp.socket) -> bool:
         """Tell whether a connection came in by this address; its number may be in use again."""
         name = peer.getsockname()
-        if peer.family == tcp.AF_UNIX:
+        if isinstance(name, str):
             return f"ipc://{name}" == _endpoint(self._socket)
         peer.getpeername()  # OSError if it is no connection
         return _endpoint(self._socket).endswith(f":{name[1]}")
