@@ -2,13 +2,18 @@
 
 A file is written under a temporary name beside its place, made durable (fsync), renamed, and the
 folder made durable too, so that a crash at any moment leaves the old content or the new one.
-Temporary names start with a dot: nothing that looks for a file by its name finds one.
+Temporary names start with a dot: nothing that looks for a file by its name finds one. Temporary
+files are locked while their writer lives, wherever that is: the kernel lets go of the locks of the
+dead.
 """
 
 from __future__ import annotations
 
+import fcntl
 import os
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from typing import BinaryIO
 
 _TEMPORARY = re.compile(r"\..*\.([0-9]+)-[0-9a-f]{8}\.tmp")
@@ -18,29 +23,48 @@ def open_temporary(path: str) -> BinaryIO:
     """Open a new temporary file beside ``path``, to be published or unlinked by the caller."""
     folder, name = os.path.split(os.path.abspath(path))
     unique = f".{name[:100]}.{os.getpid()}-{os.urandom(4).hex()}.tmp"
-    return open(os.path.join(folder, unique), "xb")
+    file = open(os.path.join(folder, unique), "xb")  # noqa: SIM115
+    with suppress(OSError):  # not every file system has locks
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    return file
 
 
 def is_leftover(path: str) -> bool:
-    """Tell whether a file is the temporary one of a process of this machine that is no more."""
+    """Tell whether a file is the temporary one of a process that is no more.
+
+    A writer that is not known here may live in another container: then its file is locked.
+    """
     match = _TEMPORARY.fullmatch(os.path.basename(path))
-    if match is None:
-        return False
+    return match is not None and _is_dead(int(match[1])) and not _is_locked(path)
+
+
+def _is_dead(process: int) -> bool:
     try:
-        os.kill(int(match[1]), 0)
+        os.kill(process, 0)
     except ProcessLookupError:
         return True
-    except PermissionError:
+    except (PermissionError, OverflowError):
         return False
     return False
 
 
+def _is_locked(path: str) -> bool:
+    try:
+        with open(path, "rb") as file:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except FileNotFoundError:
+        return False
+    except OSError:  # held, or not ours to look into
+        return True
+    return False
+
+
 def publish_file(temporary: BinaryIO, path: str) -> None:
-    """Make a temporary file durable, close it and give it its final name."""
+    """Make a temporary file durable, give it its final name and close it."""
     temporary.flush()
     os.fsync(temporary.fileno())
+    os.replace(temporary.name, path)  # still locked: nobody takes it for a leftover
     temporary.close()
-    os.replace(temporary.name, path)
 
 
 def publish(path: str, content: bytes) -> None:
@@ -67,5 +91,17 @@ def sync_folder(folder: str) -> None:
     descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
     try:
         os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+@contextmanager
+def alone_in(folder: str) -> Iterator[None]:
+    """Wait for others that give or take names in a folder, and keep them from it meanwhile."""
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        with suppress(OSError):  # not every file system has locks
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
     finally:
         os.close(descriptor)

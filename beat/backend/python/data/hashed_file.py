@@ -9,7 +9,7 @@ from collections import deque
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, BinaryIO
 
-from ..publish import open_temporary, publish_file, sync_folder
+from ..publish import alone_in, open_temporary, publish_file, sync_folder
 from .cache_files import CHECKSUM
 
 if TYPE_CHECKING:
@@ -105,8 +105,11 @@ class HashedFile:
 
     def _append(self, piece: bytes) -> None:
         rest = memoryview(piece)
-        while rest:
-            rest = rest[os.write(self._descriptor, rest) :]
+        try:
+            while rest:
+                rest = rest[os.write(self._descriptor, rest) :]
+        except OSError as error:  # which does not know what file it is about
+            raise OSError(error.errno, error.strerror, self.path) from None
         self._written += len(piece)
         fresh = self._written - self._handed_over
         if fresh >= WRITEBACK_BYTES:
@@ -121,6 +124,14 @@ class HashedFile:
         os.fsync(self._descriptor)
         self._checksum = open_temporary(self.path + CHECKSUM)
         self._checksum.write(self._digest.hexdigest().encode("ascii"))
+
+    def is_published(self) -> bool:
+        """Tell whether there is a file of that name already, with the same checksum."""
+        try:
+            with open(self.path + CHECKSUM, encoding="ascii", errors="replace") as f:
+                return os.path.exists(self.path) and f.read(100) == self._digest.hexdigest()
+        except FileNotFoundError:
+            return False
 
     def publish_checksum(self) -> None:
         """Give the checksum its name."""
@@ -146,7 +157,8 @@ class HashedFile:
 def publish_all(files: Sequence[HashedFile]) -> None:
     """Give files their final names: all checksums first, then each file in turn.
 
-    Whoever sees the last of the files sees all of them, complete.
+    Whoever sees the last of the files sees all of them, complete and of one writer: where they
+    replace others with another content, the last of those goes first.
 
     Raises
     ------
@@ -155,9 +167,13 @@ def publish_all(files: Sequence[HashedFile]) -> None:
     """
     for file in files:
         file.finish()
-    for file in files:
-        file.publish_checksum()
-    for file in files:
-        file.publish_content()
-    for folder in {os.path.dirname(os.path.abspath(file.path)) for file in files}:
-        sync_folder(folder)
+    folder = os.path.dirname(os.path.abspath(files[0].path))
+    with alone_in(folder):
+        if not all(file.is_published() for file in files):
+            with contextlib.suppress(FileNotFoundError):
+                os.unlink(files[-1].path)
+        for file in files:
+            file.publish_checksum()
+        for file in files:
+            file.publish_content()
+    sync_folder(folder)

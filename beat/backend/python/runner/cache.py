@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import glob
 import os
+import shutil
 from contextlib import suppress
 
 from ..asset import JSON
@@ -41,8 +42,12 @@ def forget(cache: str, block: Block) -> None:
         names = glob.glob(os.path.join(folder, f"{stem}.*"))
         names += filter(is_leftover, glob.glob(os.path.join(folder, f".{stem}.*")))
         for name in [*names, record_path(cache, path)]:
-            with suppress(FileNotFoundError):
+            try:
                 os.unlink(name)
+            except FileNotFoundError:
+                pass
+            except IsADirectoryError:  # no cache has made that
+                shutil.rmtree(name)
 
 
 def _problem(cache: str, prefix: str, path: str, ends: set[int]) -> str | None:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from ..asset import JSON
 from ..data import CachedDataSource, getAllFilenames
-from ..publish import is_leftover
+from ..publish import alone_in, is_leftover
 from .record import read_json, record_path
 
 _FILE = re.compile(r"(?P<output>[^.].*)\.(?P<start>[0-9]+)\.(?P<end>[0-9]+)\.(?:data|index)")
@@ -83,14 +83,27 @@ def remove(cache: str, output: CachedOutput) -> None:
 
 
 def leftovers(cache: str) -> Iterator[str]:
-    """Yield what writers that are no more have left: temporary files, outputs without an index."""
+    """Yield what writers that are no more have left: temporary files, outputs without an index.
+
+    What is yielded may be removed until the next is asked for: nobody else changes it.
+    """
     for folder, _, names in os.walk(cache):
-        for name in filter(lambda n: is_leftover(os.path.join(folder, n)), sorted(names)):
-            yield os.path.join(folder, name)
-            match = _INDEX_TO_BE.fullmatch(name)
-            if match and f"{match['stem']}.index" not in names:
-                parts = [f"{match['stem']}.{part}" for part in _BEFORE_THE_INDEX]
-                yield from (os.path.join(folder, part) for part in parts if part in names)
+        if not any(is_leftover(os.path.join(folder, name)) for name in names):
+            continue
+        with alone_in(folder):
+            for name in _leftovers_among(folder, sorted(os.listdir(folder))):
+                yield os.path.join(folder, name)
+
+
+def _leftovers_among(folder: str, names: list[str]) -> Iterator[str]:
+    for name in names:
+        if not is_leftover(os.path.join(folder, name)):
+            continue
+        match = _INDEX_TO_BE.fullmatch(name)
+        if match and f"{match['stem']}.index" not in names:
+            parts = [f"{match['stem']}.{part}" for part in _BEFORE_THE_INDEX]
+            yield from filter(names.__contains__, parts)
+        yield name
 
 
 def unused(cache: str, wanted: Collection[str]) -> Iterator[CachedOutput]:
