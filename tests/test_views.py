@@ -379,3 +379,12 @@ def test_memory_of_a_long_index(prefix, path):
         tracemalloc.stop()
     assert peak < 450 * 100_000
     assert len(runner.data_sources["out"]) == 100_000
+
+
+def test_a_view_without_the_constructor_of_the_base_has_a_map_of_its_own():
+    class Odd(View):
+        def __init__(self, word):
+            self.output_member_map[word] = "field"
+
+    assert Odd("class").get_output_mapping("class") == "field"
+    assert View().get_output_mapping("class") == "class"

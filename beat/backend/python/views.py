@@ -39,8 +39,11 @@ class View:
     end_index: int | None = None
     output_member_map: Mapping[str, str] = MappingProxyType({})
 
-    def __init__(self) -> None:
-        self.output_member_map = dict(self.output_member_map)
+    def __new__(cls, *args: Any, **kwargs: Any) -> View:
+        """Give each view a map of its own, also where ``__init__`` is not that of this class."""
+        view = super().__new__(cls)
+        view.output_member_map = dict(cls.output_member_map)
+        return view
 
     def index(self, root_folder: Any, parameters: Any) -> list[Any]:
         """Return named tuples that describe the data, in a consistent order.
