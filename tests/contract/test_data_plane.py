@@ -28,6 +28,9 @@ from beat.backend.python.data import (
     DataSink,
     DataSource,
     RemoteDataSource,
+    getAllFilenames,
+    load_data_index,
+    load_data_index_db,
 )
 from beat.backend.python.data_loaders import DataLoader
 from beat.backend.python.dataformat import DataFormat
@@ -230,6 +233,31 @@ def test_json_files_written_by_hand(cache: str, tmp_path: Path) -> None:
     source = opened(cache, str(tmp_path / "own"))
     assert [(data.n, data.w.tolist()) for data, _, _ in source] == [(7, [1, 7]), (-8, [1, -8])]
     source.close()
+
+
+def test_places_may_be_paths(prefix: str, tmp_path: Path) -> None:
+    path, dataformat = tmp_path / "out.data", DataFormat(prefix, INTEGER)
+    sink, source = CachedDataSink(), CachedDataSource()
+    assert sink.setup(path, dataformat, 0, 1)  # type: ignore[arg-type]
+    sink.write({"value": numpy.int32(7)}, 0, 1)
+    sink.close()
+    assert source.setup(path, prefix)  # type: ignore[arg-type]
+    assert [data.value for data, _, _ in source] == [7]
+    source.close()
+    names = getAllFilenames(path)  # type: ignore[arg-type]
+    assert names[0] == [str(tmp_path / "out.0.1.data")]
+    assert load_data_index(tmp_path, "out") == [0, 2]  # type: ignore[arg-type]
+    assert load_data_index_db(tmp_path, Path("out")) is None  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("expected", [OSError, RuntimeError])
+def test_a_damaged_index_is_what_either_kind_of_caller_expects(
+    formats: str, cache: str, expected: type[Exception]
+) -> None:
+    publish(cache, *by_hand(PACKED))
+    Path(cache, "out.3.8.index.checksum").write_text("0" * 64)
+    with pytest.raises(expected, match="wrong checksum"):
+        load_data_index(cache, "out")
 
 
 # third parties

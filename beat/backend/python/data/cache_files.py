@@ -65,13 +65,13 @@ class UnitTable:
 
 def range_files(filename: str, start_index: int, end_index: int) -> RangeFiles:
     """Return the names for a range of an output; ``filename`` is ``P.data``, or ``P``."""
-    stem = f"{filename.removesuffix(f'.{DATA}')}.{start_index}.{end_index}"
+    stem = f"{os.fspath(filename).removesuffix(f'.{DATA}')}.{start_index}.{end_index}"
     return RangeFiles(start_index, end_index, stem)
 
 
 def _existing(filename: str, kinds: Sequence[str]) -> list[RangeFiles]:
     """Return the ranges for which there is a file of one of the kinds, by their starts."""
-    path = filename.removesuffix(f".{DATA}")
+    path = os.fspath(filename).removesuffix(f".{DATA}")
     folder, name = os.path.split(path)
     pattern = re.compile(rf"{re.escape(name)}\.([0-9]+)\.([0-9]+)\.(?:{'|'.join(kinds)})")
     try:

@@ -17,6 +17,14 @@ from .cache_files import INDEX, append_units, covering_files, read_index, verify
 from .indices import Intervals, Pair
 
 
+class DamagedIndexError(OSError, RuntimeError):
+    """The index of an output cannot be trusted.
+
+    To readers of files that is an `OSError`; schedulers know failures of `load_data_index` as
+    `RuntimeError`.
+    """
+
+
 def load_data_index(cache_root: str, hash_path: str) -> list[int]:
     """Return where the units of an output in the cache start, and the index after the last one.
 
@@ -31,7 +39,7 @@ def load_data_index(cache_root: str, hash_path: str) -> list[int]:
     ------
     RuntimeError
         If there is no such output.
-    OSError
+    DamagedIndexError
         If a file is damaged, or if the files leave a gap.
     """
     path = os.path.join(cache_root, hash_path)
@@ -39,9 +47,12 @@ def load_data_index(cache_root: str, hash_path: str) -> list[int]:
     if not files:
         raise RuntimeError(f"there is no index of `{hash_path}' in the cache `{cache_root}'")
     units = Intervals()
-    for file in files:
-        verify_file(file.index)
-        append_units(units, read_index(file.index), file.index)
+    try:
+        for file in files:
+            verify_file(file.index)
+            append_units(units, read_index(file.index), file.index)
+    except OSError as error:
+        raise DamagedIndexError(str(error)) from None
     return [*units.starts, units.ends[-1] + 1]
 
 
@@ -61,7 +72,7 @@ def load_data_index_db(cache_root: str, hash_path: str) -> list[list[int]] | Non
         For each field, in the order of the first entry's: 0, each row in which the value
         differs from the one before, and the number of rows. None if there is no such file.
     """
-    path = os.path.join(cache_root, hash_path.removesuffix(".db") + ".db")
+    path = os.path.join(cache_root, os.fspath(hash_path).removesuffix(".db") + ".db")
     if not os.path.exists(path):
         return None
     with open(path, encoding="utf-8") as f:
