@@ -14,6 +14,7 @@ from typing import Any
 import numpy
 import pytest
 from support.formats import class_of
+from support.objects import write_object
 
 from beat.backend.python.baseformat import baseformat
 from beat.backend.python.dataformat import DataFormat, Storage
@@ -505,3 +506,13 @@ def test_exponential_aliases_are_loaded_and_compiled_once(tmp_path: Path) -> Non
 def test_formats_of_equal_fields_have_classes_of_their_own() -> None:
     one, other = class_of({"x": "int8"}), class_of({"x": "int8"})
     assert one is not other
+
+
+def test_a_recursion_met_on_many_ways_is_told_once(tmp_path):
+    for i in range(40):
+        inner = {"x": f"a/f{i + 1}/1", "y": f"a/f{i + 1}/1"}
+        write_object(tmp_path, "dataformats", f"a/f{i}/1", inner)
+    write_object(tmp_path, "dataformats", "a/f40/1", {"x": "a/f40/1"})
+    assert DataFormat(str(tmp_path), "a/f0/1").errors == [
+        "recursion of dataformats: a/f40/1 -> a/f40/1"
+    ]

@@ -169,8 +169,9 @@ class DataFormat(Asset):
             return None
 
     def _fail_endless(self, errors: list[str]) -> None:
-        self._endless += errors
-        self.errors += errors
+        fresh = [error for error in errors if error not in self._endless]
+        self._endless += fresh
+        self.errors += fresh
 
     @property
     def name(self) -> str:

@@ -82,6 +82,11 @@ class Entry:
         return language if language and language in utils.EXTENSIONS else "unknown"
 
     @property
+    def has_language(self) -> bool:
+        """Whether the language of the code is known."""
+        return self.kind.name == "database" or self.root["language"].text in utils.EXTENSIONS
+
+    @property
     def code_path(self) -> str | None:
         """The file of the code; None if there can be none."""
         if self.stem is None or not self.kind.has_code:

@@ -53,6 +53,8 @@ class Call(NamedTuple):
 def check_presence(entry: Entry) -> Iterator[Finding]:
     """Tell whether the code is there and can be parsed."""
     path = entry.code_path
+    if not entry.has_language:
+        return  # the schema says so
     if path is None or (entry.language == "cxx" and not os.path.lexists(path)):
         return
     where, shown = entry.root["language"] or entry.root, entry.catalog.shown(path)

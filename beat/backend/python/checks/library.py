@@ -38,7 +38,9 @@ def check_uses(entry: Entry) -> Iterator[Finding]:
         if not _ALIAS.fullmatch(alias):
             yield node.warning(f"the code cannot use a library called `{alias:.100}'", key=True)
         library = None if node.text is None else entry.catalog.find("library", node.text)
-        if library is not None and entry.language not in ("unknown", library.language):
+        if library is None or not library.has_language:
+            continue
+        if entry.language not in ("unknown", library.language):
             yield node.error(
                 f"library `{library.name}' is written in {library.language}",
                 expected=entry.language,

@@ -12,8 +12,6 @@ from . import algorithm as algorithms
 from .catalog import Entry
 from .parameters import check_values
 
-_ROLES = {"": "block", "processor": "loop's processor", "evaluator": "loop's evaluator"}
-
 
 class Side:
     """One algorithm in an experiment.
@@ -45,7 +43,12 @@ class Side:
 
     @property
     def found(self) -> Entry | None:
-        """The algorithm; None if it is not there, or has errors of its own."""
+        """The algorithm; None if it is not there, has errors of its own, or another role."""
+        found = self._sound
+        return found if found is not None and _role_of(found) == self.role else None
+
+    @property
+    def _sound(self) -> Entry | None:
         found = self.entry.catalog.find("algorithm", self.algorithm.text or "")
         return found if found is not None and found.is_sound else None
 
@@ -63,48 +66,55 @@ class Side:
 
     def check(self) -> Iterator[Finding]:
         """Return what does not fit the algorithm."""
-        if self.found is None:
-            return
-        owner = f"algorithm `{self.found.name}'"
-        yield from self._check_role(self.found)
+        if self.found is not None:
+            yield from self._check_end_points(self.found)
+            yield from self._check_parameters(self.found)
+            yield from self._check_slots(self.found)
+        elif self._sound is not None:
+            role = _role_of(self._sound)
+            article = "an" if role[0] in "ae" else "a"
+            message = f"algorithm `{self._sound.name}' is for {article} {role}"
+            yield self.algorithm.error(message, expected=f"one for this {self.role}")
+
+    def _check_end_points(self, found: Entry) -> Iterator[Finding]:
         for part in ("inputs", "outputs"):
             known, mapped = self.end_points(part), self.part(part)
             wrong = [node for name, node in mapped.members.items() if name not in known]
             for node in wrong:
-                yield node.error(
-                    f"{owner} has no {part[:-1]} `{node.key:.100}'", key=True, known=known
-                )
+                message = f"algorithm `{found.name}' has no {part[:-1]} `{node.key:.100}'"
+                yield node.error(message, key=True, known=known)
             missing = [name for name in known if name not in mapped.members]
-            if mapped and not wrong and missing:
-                yield mapped.error(f"{part[:-1]} `{missing[0]}' of {owner} is not mapped", key=True)
-        declared = self.found.root["parameters"]
-        yield from check_values(self.part("parameters"), owner, declared)
-        given = {*self.part("parameters").members, *self._global_values().members}
+            for name in missing if mapped and not wrong else ():
+                message = f"{part[:-1]} `{name}' of algorithm `{found.name}' is not mapped"
+                yield mapped.error(message, key=True)
+
+    def _check_parameters(self, found: Entry) -> Iterator[Finding]:
+        declared, values = found.root["parameters"], self.part("parameters")
+        yield from check_values(values, f"algorithm `{found.name}'", declared)
         for name, node in declared.members.items():
-            if not node["default"] and name not in given:
+            if not node["default"] and name not in {*values.members, *self._shared_values}:
                 yield self.algorithm.warning(f"parameter `{name}' has neither default nor value")
+
+    @property
+    def _shared_values(self) -> dict[str, Node]:
+        """The values that all uses of the algorithm have in common."""
+        return self.entry.root["globals"][self.algorithm.text or ""].members
+
+    def _check_slots(self, found: Entry) -> Iterator[Finding]:
+        """Tell whether work is split that cannot be; the slots of a loop are its evaluator's."""
         slots = self.step["nb_slots"]
         is_split = isinstance(slots.value, int) and slots.value > 1
-        if (
-            is_split
-            and self.found.root["splittable"].value is not True
-            and self.prefix != "processor_"
-        ):
-            yield slots.error(f"{owner} cannot be split", expected="1")
+        is_splittable = found.root["splittable"].value is True
+        if is_split and not is_splittable and self.role != "processor":
+            yield slots.error(f"algorithm `{found.name}' cannot be split", expected="1")
 
-    def _global_values(self) -> Node:
-        return self.entry.root["globals"][self.algorithm.text or ""]
 
-    def _check_role(self, found: Entry) -> Iterator[Finding]:
-        kind = algorithms.type_of(found)
-        role = kind.rpartition("_")[2] if "_loop_" in kind else "block"
-        role = "analyzer" if algorithms.is_analyzer(found) else role
-        if role != self.role:
-            article = "an" if role[0] in "ae" else "a"
-            yield self.algorithm.error(
-                f"algorithm `{found.name}' is for {article} {role}",
-                expected=f"one for this {self.role}",
-            )
+def _role_of(algorithm: Entry) -> str:
+    """Return what an algorithm is for."""
+    if algorithms.is_analyzer(algorithm):
+        return "analyzer"
+    kind = algorithms.type_of(algorithm)
+    return kind.rpartition("_")[2] if "_loop_" in kind else "block"
 
 
 def sides_of(entry: Entry) -> list[Side]:

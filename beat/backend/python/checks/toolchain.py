@@ -68,6 +68,12 @@ class Graph:
         ]
 
     @property
+    def is_connected(self) -> bool:
+        """Whether all connections lead from an output to an input."""
+        ends = [(item.source, item.target) for item in self.connections]
+        return all(start in self.outputs and end in self.inputs for start, end in ends)
+
+    @property
     def steps(self) -> dict[str, Node]:
         """Everything that is computed, by name."""
         return {**self.blocks, **self.loops, **self.analyzers}
@@ -127,6 +133,8 @@ def _check_connections(graph: Graph) -> Iterator[Finding]:
     for name, node in graph.inputs.items():
         if name not in reached:
             yield node.error(f"input `{name}' is not connected")
+    if not graph.is_connected:
+        return
     read = {connection.source for connection in graph.connections}
     for name, node in graph.outputs.items():
         if name not in read and name.partition(".")[0] not in graph.datasets:
@@ -175,12 +183,13 @@ def _check_cycles(graph: Graph) -> Iterator[Finding]:
 
 
 def _check_representation(graph: Graph, drawn: Node) -> Iterator[Finding]:
-    connections = {f"{item.source}/{item.target}" for item in graph.connections}
     known = {
-        "connections": ("connection", connections),
         "blocks": ("dataset, block, loop or analyzer", {*graph.datasets, *graph.steps}),
         "channel_colors": ("dataset", set(graph.datasets)),
     }
+    if graph.is_connected:
+        connections = {f"{item.source}/{item.target}" for item in graph.connections}
+        known["connections"] = ("connection", connections)
     for part, (what, names) in known.items():
         for name, node in drawn[part].members.items():
             if name not in names:

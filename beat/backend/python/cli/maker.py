@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import click
 
 from ..checks import Catalog, open_catalog
@@ -37,6 +39,7 @@ class Maker:
 
     def make(self, kind: str, name: str, algorithm_type: str = "sequential") -> None:
         """Make an object; `click.UsageError` if there is one of that name."""
+        _must_be_free(kind, self.prefix, name)
         owner = name.partition("/")[0]
         if kind == "algorithm":
             chosen = self.some_format(owner)
@@ -58,9 +61,7 @@ class Maker:
 
     def write(self, kind: str, name: str, files: Files) -> None:
         """Write the files of an object; `click.UsageError` if there is one of that name."""
-        storage = storage_of(kind, self.prefix, name)
-        if storage.json.exists():
-            raise click.UsageError(f"there is one already: {storage.json.path}")
+        storage = _must_be_free(kind, self.prefix, name)
         text = files.declaration.get("#description", files.declaration.get("description"))
         title = f" ``{name}``"
         line = "=" * (len(title) + 1)
@@ -69,17 +70,15 @@ class Maker:
         self.made.append(f"{KINDS[kind].folder}/{name}")
 
     def some_format(self, owner: str) -> str:
-        """Return some dataformat, which is made if there is none."""
-        names = [name for name in self.catalog.names("dataformat") if self._is_sound(name)]
-        if names:
-            return names[0]
+        """Return the simplest dataformat, which is made if there is none."""
+        catalog = self.catalog
+        found = (catalog.find("dataformat", name) for name in catalog.names("dataformat"))
+        entries = {entry: catalog.closure([entry]) for entry in found if entry is not None}
+        sound = [e for e, needed in entries.items() if all(one.is_sound for one in needed)]
+        if sound:
+            return min(sound, key=lambda entry: len(entries[entry])).name
         self.write("dataformat", f"{owner}/value/1", skeletons.dataformat())
         return f"{owner}/value/1"
-
-    def _is_sound(self, name: str) -> bool:
-        catalog = self.catalog
-        entry = catalog.find("dataformat", name)
-        return entry is not None and all(one.is_sound for one in catalog.closure([entry]))
 
     def _plottable(self) -> str:
         names = [name for name in self.catalog.names("dataformat") if name.startswith("plot/")]
@@ -112,6 +111,14 @@ class Maker:
         return "{}" if entry is None else _object_code(catalog, entry.root)
 
 
+def _must_be_free(kind: str, prefix: str, name: str) -> Any:
+    """Return the files of an object that is not there yet."""
+    storage = storage_of(kind, prefix, name)
+    if storage.json.exists():
+        raise click.UsageError(f"there is one already: {storage.json.path}")
+    return storage
+
+
 def _object_code(catalog: Catalog, node: Node) -> str:
     fields: dict[str, str] = {}
     base: Node | None = node
@@ -126,7 +133,8 @@ def _object_code(catalog: Catalog, node: Node) -> str:
 def _field_code(catalog: Catalog, node: Node) -> str:
     if node.items:
         *sizes, element = node.value
-        if element in BASIC_TYPES and element not in ("string", "str"):
+        is_numeric = isinstance(element, str) and BASIC_TYPES.get(element, str) is not str
+        if is_numeric:
             return f'np.zeros({tuple(size or 1 for size in sizes)}, "{element}")'
         return "[]"
     if node.members:

@@ -94,7 +94,7 @@ def _all(catalog: Catalog, kind: Kind, start: str = "") -> list[Entry]:
 
 def _at_path(catalog: Catalog, word: str) -> list[Entry]:
     """Return what is in a file or in a folder."""
-    if "\0" in word or not os.path.exists(word):
+    if "\0" in word or not any(os.path.exists(word + suffix) for suffix in ("", ".json")):
         return []
     path = os.path.abspath(word)
     for folder in catalog.folders:
