@@ -13,7 +13,6 @@ import re
 import time
 from array import array
 from collections.abc import Sequence
-from typing import NamedTuple
 
 import numpy
 
@@ -34,12 +33,13 @@ _VERIFIED_MOST = 10_000
 _verified: dict[str, tuple[int | str, ...]] = {}
 
 
-class RangeFiles(NamedTuple):
+class RangeFiles:
     """The files of one range of an output."""
 
-    start: int
-    end: int
-    stem: str
+    def __init__(self, start: int, end: int, stem: str) -> None:
+        self.start = start
+        self.end = end
+        self.stem = stem
 
     @property
     def data(self) -> str:
