@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 from .. import utils
-from ..schema import Finding
+from ..schema import Document, Finding
 from . import (
     algorithm,
     database,
@@ -48,7 +48,8 @@ def check(asset: Any, catalog: Catalog | None = None) -> list[Finding]:
     Parameters
     ----------
     asset : Asset
-        The object. One that has a file is checked as it is there.
+        The object. One that has a file is checked as it is there, any other one as it would be
+        written.
     catalog : Catalog, optional
         What is known already of its prefix.
 
@@ -59,10 +60,13 @@ def check(asset: Any, catalog: Catalog | None = None) -> list[Finding]:
     """
     catalog = open_catalog(asset.prefix) if catalog is None else catalog
     kind = asset.storage_class.asset_type
-    name = asset.storage.fullname if asset.storage is not None else ""
-    entry = catalog.find(kind, name) if name else catalog.add(kind, name, asset.data)
-    if entry is None:  # the object has said that its file is not there
-        return [Finding(error) for error in asset.errors]
+    if asset.storage is None:
+        entry = catalog.entry_without_file(kind, Document.parse(asset.json_dumps()))
+    else:
+        found = catalog.find(kind, asset.storage.fullname)
+        if found is None:  # the object has said that its file is not there
+            return [Finding(error) for error in asset.errors]
+        entry = found
     return [finding for one in catalog.closure([entry]) for finding in one.findings]
 
 

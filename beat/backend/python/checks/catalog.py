@@ -11,7 +11,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import cached_property
 from graphlib import CycleError, TopologicalSorter
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from .. import hash as hashing
 from .. import utils
@@ -164,9 +164,9 @@ class Catalog:
             self._entries[key] = self._read(KINDS[kind], name)
         return self._entries[key]
 
-    def add(self, kind: str, name: str, data: Any) -> Entry:
+    def entry_without_file(self, kind: str, document: Document) -> Entry:
         """Return an object that is in no file."""
-        return Entry(self, KINDS[kind], name, None, Document(None, None, data))
+        return Entry(self, KINDS[kind], "", None, document)
 
     def _read(self, kind: Kind, name: str) -> Entry | None:
         try:
