@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable, Mapping
+from functools import cached_property
 from typing import Any, TypeVar
 
 from ..hash import hash as digest_of
@@ -63,22 +64,26 @@ class Configuration:
         if not isinstance(config, Mapping):
             raise TypeError(f"expected a dictionary, got {type(config).__name__}")
         self.content: dict[str, Any] = parse(json.dumps(dict(config)))
-        self._parts = {key: _canonical(self.content[key]) for key in sorted(self.content)}
-        self.shape: Shape = tuple(self._parts)
-        self.digest = digest_of(self._text(self.shape))
-
-    def _text(self, shape: Shape) -> str:
-        return "{" + ",".join(f"{_canonical(key)}:{self._parts[key]}" for key in shape) + "}"
+        self._text = _canonical(self.content)
+        self.digest = digest_of(self._text)
+        self.shape: Shape = tuple(sorted(self.content))
 
     def __str__(self) -> str:
         """Return the canonical text."""
-        return self._text(self.shape)
+        return self._text
+
+    @cached_property
+    def _items(self) -> dict[str, str]:
+        """The canonical texts of the single items."""
+        return {
+            key: f"{_canonical(key)}:{_canonical(value)}" for key, value in self.content.items()
+        }
 
     def part(self, shape: Shape) -> str | None:
         """Return the digest of these keys alone; None unless they are some but not all of ours."""
-        if len(shape) >= len(self.shape) or not all(key in self._parts for key in shape):
+        if len(shape) >= len(self.shape) or not all(key in self.content for key in shape):
             return None
-        return digest_of(self._text(shape))
+        return digest_of("{" + ",".join(self._items[key] for key in shape) + "}")
 
 
 def shorten(text: str, length: int = 300) -> str:
