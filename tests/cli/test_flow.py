@@ -94,8 +94,8 @@ def test_check(beat, work):
     assert len(shown) == 3
     assert "warning: c.yaml:7: the key `drops' of flow is not used (did you mean `drop'?)" in shown
     assert shown[1].startswith("error: c.yaml:9: no class `H5FlowTestStag' in the Python files of ")
-    assert shown[2] == (
-        "error: c.yaml:5: no dataset `charge/event' in `in.h5' (did you mean `charge/events'?)"
+    assert shown[2].startswith(
+        "error: c.yaml:5: no dataset `charge/event' in `in.h5' (did you mean `charge/events'"
     )
     shown = beat("check", "-c", "c.yaml", "-c", "none.yaml", status=1)
     assert "error: none.yaml: cannot be read" in shown
@@ -105,12 +105,12 @@ def test_ls(beat, work):
     write_rows("other.h5", np.zeros((1, 4, 5)), "im/ages")
     lines = beat("ls", "in.h5", "other.h5").splitlines()
     assert lines[0].startswith("in.h5 (")
-    assert "  charge/hits: 6 rows, (2,) float32" in lines
+    assert "  charge/hits: 6 rows, float32 (2,)" in lines
     assert "  charge/hits -> tracks: 4 references (charge/hits/ref/tracks/ref)" in lines
-    assert lines[-1] == "  im/ages: 1 row, (4, 5) float64"
+    assert lines[-1] == "  im/ages: 1 row, float64 (4, 5)"
     assert "    classname" not in "".join(lines)
     assert "  /charge/events: classname = EventBuilder" in beat("ls", "--attrs", "in.h5")
-    assert "no such file: `on.h5' (did you mean `in.h5'?)" in beat("ls", "on.h5", status=1)
+    assert "no such file: `on.h5' (did you mean `in.h5'" in beat("ls", "on.h5", status=1)
 
 
 def test_help(beat):

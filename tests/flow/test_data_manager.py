@@ -361,8 +361,8 @@ def test_what_is_printed(folder, capsys):
         print_ref(flow.fh)
         print_attr(flow.fh["charge/events"])
     lines = capsys.readouterr().out.splitlines()
-    assert lines[0] == "charge/events: 4 rows, () [('time', '<f8'), ('id', '<i4')]"
-    assert lines[1:3] == ["charge/hits: 6 rows, (2,) float32", "tracks: 3 rows, () int64"]
+    assert lines[0] == "charge/events: 4 rows, [('time', '<f8'), ('id', '<i4')]"
+    assert lines[1:3] == ["charge/hits: 6 rows, float32 (2,)", "tracks: 3 rows, int64"]
     assert "charge/events -> charge/hits: 5 references (charge/events/ref/charge/hits/ref)" in lines
     assert "/: classname = EventBuilder" in lines
 
@@ -390,6 +390,19 @@ def test_compressed_rows_may_be_written_by_some_of_the_processes(open_flow):
     flow.write_data("A", [4, 7] if last else [], 6 if last else nothing)
     flow.sync()
     assert flow["A", :][:, 0].tolist() == [5, 5, 5, 0, 6, 0, 0, 6]
+
+
+def test_compressed_rows_are_read_while_more_are_written(open_flow):
+    flow = open_flow(compression="gzip")
+    flow.create_dset("A", "f8")
+    rows = np.random.default_rng(flow.rank).random((40, 70))
+    for part in rows:
+        own = flow.reserve_data("A", 70)
+        flow.write_data("A", own, part)
+        np.testing.assert_array_equal(flow["A", own], part)
+    flow.close_file()
+    everything = flow["A", :].reshape(40, flow.size, 70)
+    np.testing.assert_array_equal(everything[:, flow.rank], rows)
 
 
 def test_what_others_wrote_is_there_after_sync(flow):

@@ -134,7 +134,7 @@ class FlowFiles:
         crashes at the end of the process then. So it writes that somewhere else.
         """
         for file in (self._main, self._dropped):
-            if file is not None:
+            if file is not None and file.driver == "sec2":
                 elsewhere = _open_elsewhere()
                 os.dup2(elsewhere, file.id.get_vfd_handle())
                 os.close(elsewhere)

@@ -23,7 +23,9 @@ def open_hdf5(path: str, mode: str, processes: Processes, locking: bool | None =
     """
     options: dict[str, Any] = {}
     if processes.comm is not None:
-        options = {"driver": "mpio", "comm": processes.comm}
+        # No chunks in memory: what one process writes, others would not read, and compressed
+        # chunks that were read before they are written together would be damaged.
+        options = {"driver": "mpio", "comm": processes.comm, "rdcc_nbytes": 0, "rdcc_nslots": 1}
     elif locking is not None:
         options = {"locking": locking}
     if mode in ("r", "r+") and not os.path.exists(path):

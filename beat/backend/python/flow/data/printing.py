@@ -16,7 +16,8 @@ def describe_data(group: Any) -> Iterator[str]:
     for path, item in _datasets(group, "/data"):
         dtype = shorten(str(item.dtype))
         compression = f", {item.compression}" if item.compression else ""
-        yield f"{dset_of(path)}: {_rows(item)}, {item.shape[1:]} {dtype}{compression}"
+        shape = f" {item.shape[1:]}" if len(item.shape) > 1 else ""
+        yield f"{dset_of(path)}: {_rows(item)}, {dtype}{shape}{compression}"
 
 
 def describe_refs(group: Any) -> Iterator[str]:
