@@ -18,7 +18,7 @@ import zmq
 from ..data.frames import is_readable, receive_frames, send_frames
 from .failures import Failure
 from .service import LoopService, Service, failure_frames
-from .sockets import SoleClient, bind, open_pair
+from .sockets import LINGER_MS, SoleClient, bind, open_pair
 
 if TYPE_CHECKING:
     from ..algorithm import Algorithm
@@ -120,8 +120,9 @@ class MessageHandler(threading.Thread):
         except zmq.ZMQError:
             self._close()
             raise
-        # zmq's own way to wait for several sockets costs a third of an answer's time; this one
-        # needs a look at the sockets before each wait, which is what `_receive` and `_send` do
+        # zmq's own way to wait for several sockets costs a third of an answer's time. A socket's
+        # descriptor tells only what is new since a vain attempt to receive (or send): there must
+        # be one before each wait
         self._waiter = select.poll()
         for watched in (self.socket, self._client.monitor):
             self._waiter.register(cast(int, watched.getsockopt(zmq.FD)), select.POLLIN)
@@ -161,6 +162,7 @@ class MessageHandler(threading.Thread):
             self._ended.set()
 
     def _serve(self) -> None:
+        self._client.update()
         served = 0
         while not self.stop.is_set():
             if self._outgoing:
@@ -267,10 +269,11 @@ class MessageHandler(threading.Thread):
         self._close()
 
     def _close(self) -> None:
-        """Close the sockets; what is still to be sent has `LINGER_MS` for it."""
+        """Close the sockets; a peer has `LINGER_MS` to take what it is sent."""
+        with contextlib.suppress(zmq.ZMQError):  # somebody may have closed them already
+            self._client.update()
         self._client.close()
-        if not self.socket.closed:
-            self.socket.close()
+        self.socket.close(0 if self._client.gone else LINGER_MS)
         if self._own_context and not self.context.closed:
             self.context.term()
 
