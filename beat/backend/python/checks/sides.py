@@ -6,6 +6,7 @@ A block and an analyzer have one side, a loop has two: its processor and its eva
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import cached_property
 
 from ..schema import Finding, Node
 from . import algorithm as algorithms
@@ -41,13 +42,13 @@ class Side:
         """Return inputs, outputs or parameters of this side."""
         return self.step[self.prefix + name]
 
-    @property
+    @cached_property
     def found(self) -> Entry | None:
         """The algorithm; None if it is not there, has errors of its own, or another role."""
         found = self._sound
         return found if found is not None and _role_of(found) == self.role else None
 
-    @property
+    @cached_property
     def _sound(self) -> Entry | None:
         found = self.entry.catalog.find("algorithm", self.algorithm.text or "")
         return found if found is not None and found.is_sound else None
