@@ -6,6 +6,7 @@ import csv
 import gzip
 import json
 import logging
+import multiprocessing
 import os
 import pickle
 import shutil
@@ -16,6 +17,7 @@ from typing import IO, Any
 
 import numpy as np
 import pytest
+from support import store_stress
 
 from beat.backend.python.stores import (
     FilePromise,
@@ -221,6 +223,14 @@ def test_bad_run_name(store: LocalFileStore, base: str, run_name: str) -> None:
         with pytest.raises(InvalidName, match="run name"):
             store.save(1, "x", "json", "T", CONFIG)
     assert files(base) == []
+
+
+def test_task_that_looks_like_a_temporary_folder(store: LocalFileStore, base: str) -> None:
+    for name in (f".{5:016x}.tmp", f"{5:016x}.tmp"):
+        with pytest.raises(InvalidName, match="kept for temporary folders"):
+            store.save(1, "x", "json", name, CONFIG)
+    store.save(1, "x", "json", "some.tmp", CONFIG)
+    assert os.listdir(base) == ["some.tmp"]
 
 
 # Places that are somebody else's
@@ -669,6 +679,22 @@ def test_store_pickles_with_its_types(base: str) -> None:
     promise = pickle.loads(pickle.dumps(store.load("x", "T", CONFIG, lazy=True)))
     assert isinstance(promise, FilePromise)
     assert promise.load() == [["a"]]
+
+
+@pytest.mark.parametrize("make_lock", ["RLock", "Lock"])
+def test_store_and_its_lock_travel_to_a_new_process(store: LocalFileStore, make_lock: str) -> None:
+    context = multiprocessing.get_context("spawn")
+    store.lock = getattr(context, make_lock)()
+    pickle.loads(pickle.dumps(store)).save(1, "x", "json", "T", CONFIG)  # the lock stays here
+    process = context.Process(target=store_stress.save_with_lock, args=(store,))
+    with store.lock:
+        process.start()
+        process.join(timeout=3)
+        assert process.is_alive()  # it waits for the same lock
+        assert store.load("x", "T", CONFIG) == 1
+    process.join(timeout=60)
+    assert process.exitcode == 0
+    assert store.load("x", "T", CONFIG) == 2
 
 
 def test_errors_survive_the_way_to_another_process(store: LocalFileStore) -> None:

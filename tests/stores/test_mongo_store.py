@@ -304,6 +304,15 @@ def test_address_with_a_password(make_mongo: Callable[..., MongoDBStore]) -> Non
     assert "secret" not in str(caught.value)
 
 
+def test_file_of_a_failed_save_is_removed(make_mongo: Callable[..., MongoDBStore]) -> None:
+    store = make_mongo(collection_name="$x")
+    for value, type_ in [(1, "pickle"), (1, "json"), ("x" * 5000, "text")]:
+        with pytest.raises(StoreError, match="MongoDB refused"):
+            store.save(value, "x", type_, "T", CONFIG)
+    assert store._database()["fs.files"].count_documents({}) == 0
+    assert store._database()["fs.chunks"].count_documents({}) == 0
+
+
 @pytest.mark.parametrize(
     "arguments", [{"db": "in valid"}, {"host": "mongodb://"}, {"collection_name": "$x"}]
 )

@@ -56,6 +56,15 @@ def is_sealed(value: Any) -> bool:
     return isinstance(value, dict) and value == seal(value["content"])
 
 
+def save_with_lock(store: ResultsStore) -> None:
+    """Save something while holding the lock of the store."""
+    with store.lock:
+        store.save(
+            obj=2, name="x", type_="json", task_name="T",
+            task_unique_config={"Train": {"rate": 0.1}, "Data": {"seed": 1}},
+        )  # fmt: skip
+
+
 def write(store: ResultsStore, chance: random.Random) -> None:
     """Change something in the store."""
     config = chance.choice(CONFIGS)

@@ -24,6 +24,7 @@ from .configuration import Target
 from .errors import (
     Address,
     FileObjectNotFound,
+    InvalidName,
     ObjectExists,
     ObjectNotFound,
     naming,
@@ -35,7 +36,7 @@ from .load_info import LoadInfo, make_info, object_place
 from .registry import builtin_types, find_type, open_file
 from .run_folder import RunFolder
 from .runs import TaskRuns
-from .staging import Stage, sweep
+from .staging import Stage, is_stage, sweep
 
 
 class LocalFileStore(ResultsStore):
@@ -73,6 +74,8 @@ class LocalFileStore(ResultsStore):
         self.type_registry: dict[str, TypeInfo] = builtin_types(trusted)
 
     def _runs(self, target: Target) -> TaskRuns:
+        if is_stage(target.task_name):
+            raise InvalidName("the name of the task is kept for temporary folders", target.address)
         return TaskRuns(os.path.join(os.path.abspath(self.base_dir), target.task_name))
 
     def _run(self, runs: TaskRuns, path: str) -> RunFolder:

@@ -226,11 +226,16 @@ def _exchange(first: str, second: str) -> bool:
     raise OSError(reason, os.strerror(reason), second)
 
 
+def is_stage(name: str) -> bool:
+    """Tell whether a folder of this name may be a stage, to be swept away one day."""
+    return _STAGE.fullmatch(name) is not None
+
+
 def sweep(where: str) -> None:
     """Remove the folders of writers that have died."""
     with suppress(FileNotFoundError):
         for name in os.listdir(where):
-            if _STAGE.fullmatch(name):
+            if is_stage(name):
                 _sweep_one(os.path.join(where, name))
 
 
