@@ -13,6 +13,7 @@ from beat.backend.python.checks import check, errors_in, open_catalog
 from beat.backend.python.dataformat import DataFormat
 from beat.backend.python.experiment import Experiment
 from beat.backend.python.library import Library
+from beat.backend.python.runner import Runner
 from beat.backend.python.schema import Finding
 from beat.backend.python.toolchain import Toolchain
 
@@ -125,3 +126,29 @@ def test_several_prefixes(folder, tmp_path):
     assert finding.path == "dataformats/a/b/1.json"
     assert finding.suggestion == "user/number/1"
     assert catalog.find("experiment", "user/user/chain/1/x").is_sound
+
+
+def test_an_experiment_with_errors_is_not_run(folder, tmp_path):
+    (folder / "algorithms/user/work/1.py").write_text("class Algorithm:\n    pass\n")
+    runner = Runner(str(folder), str(tmp_path / "cache"))
+    with pytest.raises(RuntimeError, match=r"algorithms/user/work/1.py:1:7: error: class"):
+        runner.run("user/user/chain/1/x")
+    assert not list(tmp_path.glob("cache/**/*.d*"))
+
+
+#: what is broken on purpose in the prefix of test objects
+BROKEN = {
+    *("user/cycle_a/1", "user/cycle_b/1", "user/cycle_c/1", "user/duplicated_key/1"),
+    *("user/extending_cycle_a/1", "user/extending_cycle_b/1", "user/extends_itself/1"),
+    *("user/extends_missing/1", "user/malformed/1", "user/refers_to_itself/1"),
+    *("user/refers_to_missing/1", "user/renamed_person/1", "user/unknown_type/1"),
+    *("faulty/1", "syntax_error/1"),
+}
+
+
+def test_what_is_broken_among_the_test_objects_and_nothing_else_is_found(prefix):
+    catalog = open_catalog(prefix)
+    entries = [
+        catalog.find(kind, name) for kind in KIND_OF.values() for name in catalog.names(kind)
+    ]
+    assert {entry.name for entry in entries if not entry.is_sound} == BROKEN
