@@ -350,7 +350,9 @@ class LocalFileStore(ResultsStore):
                 kind = find_type(self.type_registry, info.type_, target.address)
                 return File.from_promise(promise.opened_in(_full_mode(kind, mode)))
         except (ObjectNotFound, FileNotFoundError) as error:
-            raise FileObjectNotFound(str(_not_found(error, target.address))) from None
+            missing = FileObjectNotFound(str(_not_found(error, target.address)))
+            missing.address = target.address
+            raise missing from None
 
     def _open_to_write(
         self,
