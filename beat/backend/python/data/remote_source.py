@@ -94,7 +94,10 @@ class RemoteDataSource(DataSource):
             raise self._malformed(
                 f"{count} units were announced, with {len(limits)} numbers, not twice as many"
             )
-        return Intervals(limits[0::2], limits[1::2])
+        try:
+            return Intervals(limits[0::2], limits[1::2])
+        except OverflowError:
+            raise self._malformed("there are numbers of more than 64 bits") from None
 
     def _malformed(self, text: str) -> RemoteException:
         return RemoteException("sys", f"malformed answer for input `{self.input_name}': {text}")

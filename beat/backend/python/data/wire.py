@@ -200,7 +200,9 @@ class Conversation:
         if answer[0] == b"err":
             self.failed = True
             texts = [bytes(frame).decode("utf-8", "replace") for frame in answer[1:]]
-            raise RemoteException(*(texts if len(texts) == 2 else ["sys", f"failed: {texts}"]))
+            if len(texts) != 2:
+                texts = ["sys", f"failed: {texts!s:.500}"]
+            raise RemoteException(*texts)
         return answer
 
     def _receive_one(self, deadline: float | None) -> None:
