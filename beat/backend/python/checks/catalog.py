@@ -194,9 +194,13 @@ class Catalog:
         The folder of a kind may itself be elsewhere: whoever made the prefix wanted it so.
         """
         real = os.path.realpath(path)
-        roots = [*self.folders]
-        roots += [os.path.join(folder, kind.folder) for folder in self.folders for kind in _KINDS]
-        return not any(real.startswith(os.path.join(os.path.realpath(r), "")) for r in roots)
+        return not any(real.startswith(root) for root in self._roots)
+
+    @cached_property
+    def _roots(self) -> list[str]:
+        """The folders that files may be in, with all symbolic links followed."""
+        kinds = [os.path.join(folder, kind.folder) for folder in self.folders for kind in _KINDS]
+        return [os.path.join(os.path.realpath(root), "") for root in [*self.folders, *kinds]]
 
     def names(self, kind: str) -> list[str]:
         """Return the names of all objects of a kind."""
