@@ -7,14 +7,25 @@ them from this module.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from . import loader, utils
 from .asset import JSON, Asset
-from .database_tester import DatabaseTester as DatabaseTester
 from .protocoltemplate import ProtocolTemplate, check_parts, check_sets, load_dataformats
 from .views import Runner as Runner
 from .views import View as View
+
+if TYPE_CHECKING:
+    from .database_tester import DatabaseTester as DatabaseTester
+
+
+def __getattr__(name: str) -> Any:
+    """Load the tester of views when it is asked for: blocks run without it."""
+    if name == "DatabaseTester":
+        from .database_tester import DatabaseTester
+
+        return DatabaseTester
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
 class Storage(utils.CodeStorage):
