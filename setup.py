@@ -35,6 +35,7 @@ setup(
             "types-simplejson",
             "types-jsonschema",
             "types-PyYAML",
+            "types-tqdm",
         ],
         "docs": ["sphinx", "furo"],
     },
