@@ -106,6 +106,23 @@ def test_a_failure_of_one_process_ends_all(work, config, how, rank, source):
     assert how == "kill" or not left
 
 
+def test_algorithms_run_on_each_process(work):
+    write_rows("in.h5", np.arange(1000, dtype="i4"))
+    (work / "c.yaml").write_text(
+        "flow: {source: loop, stages: [made]}\n"
+        "loop: {classname: H5FlowDatasetLoopGenerator, dset_name: A, params: {chunk_size: 70}}\n"
+        "made:\n"
+        "  classname: AlgorithmStage\n"
+        "  path: beat.backend.python.flow.bridge\n"
+        f"  params: {{prefix: {TESTS}/prefix, algorithm: user/echo_sequential/1}}\n"
+    )
+    command = ["-m", "beat.backend.python.flow", "-c", "c.yaml", "-i", "in.h5", "-o", "out.h5"]
+    done = mpirun(2, *command)
+    assert (done.returncode, done.stderr) == (0, "")
+    with H5FlowDataManager("out.h5", "r", mpi=False) as flow:
+        assert flow["A", "made/out", :]["value"][:, 0].tolist() == list(range(1000))
+
+
 def test_a_configuration_that_is_wrong_ends_all(work, config):
     done = mpirun(2, *config("nothing"), "-o", "out.h5")
     assert done.returncode == 1
