@@ -1,8 +1,8 @@
 from __future__ import annotations
 
-import simplejson
 import numpy
 import pytest
+import simplejson
 from support.objects import algorithm_declaration, write_object
 
 from beat.backend.python.algorithm import Algorithm, Storage

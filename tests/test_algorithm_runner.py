@@ -85,7 +85,7 @@ class TestLoading:
         assert runner.value == 3
         assert runner.name == "user_a_1"
         with pytest.raises(AttributeError, match="nothing"):
-            runner.nothing
+            _ = runner.nothing
 
 
 class TestSetup:

@@ -76,7 +76,10 @@ def test_dataset_hash():
 def test_block_output_and_analyzer_hashes():
     parameters, environment = {"b": 2, "a": "x"}, {"version": "1", "name": "env"}
     inputs = {"in2": "h2", "in1": "h1"}
-    tail = '"parameters":{"a":x,"b":2},"environment":{"name":env,"version":1},"inputs":{"in1":h1,"in2":h2}'
+    tail = (
+        '"parameters":{"a":x,"b":2},"environment":{"name":env,"version":1},'
+        '"inputs":{"in1":h1,"in2":h2}'
+    )
     block = hashing.hashBlockOutput("block", "u/a/1", "A", parameters, environment, inputs, "out")
     assert block == sha('{"algorithm":"A",' + tail + ',"output":"out"}')
     analyzer = hashing.hashAnalyzer("block", "u/a/1", "A", parameters, environment, inputs)

@@ -6,8 +6,8 @@ import numpy
 import pytest
 import simplejson
 
-from beat.backend.python import utils
 from beat.backend.python import hash as hashing
+from beat.backend.python import utils
 
 
 class TextStorage(utils.Storage):
@@ -125,7 +125,7 @@ class TestFile:
             file.load()
         file.save("é")
         assert file.load() == file.try_load() == "é"
-        file.save("plain".encode())
+        file.save(b"plain")
         assert file.load() == "plain"
 
     def test_binary(self, tmp_path):

@@ -125,7 +125,7 @@ def _read(path: str, including: tuple[str, ...]) -> Any:
         raise ConfigError(f"{path}: nested too deeply") from None
 
 
-class _Loader(yaml.SafeLoader):  # type: ignore[misc]
+class _Loader(yaml.SafeLoader):
     """Makes sections and items, and follows includes."""
 
     def __init__(self, text: str, path: str, including: tuple[str, ...]) -> None:
