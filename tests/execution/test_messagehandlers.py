@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import signal
 import socket as tcp
 import threading
 import time
@@ -13,7 +14,10 @@ import pytest
 import zmq
 from support.peers import Peers, ask
 
-from beat.backend.python.execution import LoopMessageHandler, MessageHandler
+from beat.backend.python.data import DataSource, RemoteDataSource
+from beat.backend.python.data.wire import conversation
+from beat.backend.python.exceptions import RemoteException
+from beat.backend.python.execution import LoopMessageHandler, MessageHandler, sockets
 from beat.backend.python.execution.failures import Failure
 
 AT_ONCE = 0.9  # seconds; what polls notices later
@@ -395,6 +399,114 @@ def test_in_a_forked_child(peers: Peers) -> None:
     assert ask(peers.connect(ours.recv()), b"don") == [b"ack"]
     child.join(10)
     assert child.exitcode == 0
+
+
+# peers that are stopped
+
+
+@pytest.fixture
+def quick_heartbeats(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sockets, "HEARTBEAT_INTERVAL_MS", 100)
+    monkeypatch.setattr(sockets, "HEARTBEAT_TIMEOUT_MS", 500)
+
+
+def _ask_from_child(address: str) -> None:
+    context: zmq.Context[Any] = zmq.Context()
+    ask(sockets.connect_pair(context, address), b"ifo", b"x")
+    time.sleep(0.5)  # the first heartbeat tells when the next ones are due
+    os.kill(os.getpid(), signal.SIGSTOP)
+
+
+def test_a_client_that_is_stopped(peers: Peers, quick_heartbeats: None) -> None:
+    handler = peers.handler()
+    handler.start()
+    fork = multiprocessing.get_context("fork")
+    child = fork.Process(target=_ask_from_child, args=(handler.address,))
+    child.start()
+    handler.join(10)
+    child.kill()
+    child.join()
+    assert not handler.is_alive()
+    assert "gone" in handler.system_error
+
+
+def _serve_stopped(pipe: Any) -> None:
+    handler = MessageHandler("127.0.0.1")
+    handler.set_data_sources({"in": _Stopper()})
+    pipe.send(handler.address)
+    handler.start()
+    handler.join()
+
+
+class _Stopper(DataSource):
+    def __getitem__(self, index: int) -> Any:
+        os.kill(os.getpid(), signal.SIGSTOP)
+
+
+def test_a_handler_that_is_stopped(peers: Peers, quick_heartbeats: None) -> None:
+    ours, theirs = multiprocessing.Pipe()
+    child = multiprocessing.get_context("fork").Process(target=_serve_stopped, args=(theirs,))
+    child.start()
+    socket = peers.connect(ours.recv())
+    began = time.monotonic()
+    with pytest.raises(RemoteException, match="gone"):
+        conversation(socket).request(b"get", b"in", b"0")
+    assert time.monotonic() - began < 10
+    child.kill()
+    child.join()
+
+
+# who waits while user code works
+
+
+def test_a_peer_that_goes_away_while_user_code_works(peers: Peers) -> None:
+    started, release = threading.Event(), threading.Event()
+
+    class Slow(DataSource):
+        def __getitem__(self, index: int) -> Any:
+            started.set()
+            release.wait(10)
+            return b"", 0, 0
+
+    handler = peers.handler(data_sources={"in": Slow()})
+    handler.start()
+    assert not handler.is_alone()
+    client = peers.client(handler)
+    client.send_multipart([b"get", b"in", b"0"])
+    assert started.wait(10)
+    assert not handler.is_alone()
+    client.close()
+    wait_until(handler.is_alone)
+    assert not handler.wait_end(0.1)
+    release.set()
+    assert handler.wait_end(10)
+
+
+def test_a_second_client_while_user_code_works(peers: Peers) -> None:
+    release = threading.Event()
+
+    class Slow(DataSource):
+        def __getitem__(self, index: int) -> Any:
+            release.wait(10)
+            return b"", 0, 0
+
+    handler = peers.handler(data_sources={"in": Slow()})
+    handler.start()
+    peers.client(handler).send_multipart([b"get", b"in", b"0"])
+    wait_until(lambda: handler._client.known)
+    second = peers.client(handler)
+    second.send_multipart([b"ifo", b"in"])
+    wait_until(lambda: handler.is_alone() or second.poll(0))  # somebody looks at times
+    release.set()
+    assert second.recv_multipart()[2] == b"this address serves another client already"
+
+
+def test_our_own_second_client_raises(peers: Peers, prefix: str) -> None:
+    handler = peers.handler()
+    handler.start()
+    ask(peers.client(handler), b"ifo", b"x")
+    with pytest.raises(RemoteException, match="serves another client"):
+        RemoteDataSource().setup(peers.client(handler), "in", "user/single_integer/1", prefix)
 
 
 # unasked

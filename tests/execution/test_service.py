@@ -109,7 +109,15 @@ def test_bad_read_requests_are_system_errors_and_end_nothing(
 
 @pytest.mark.parametrize(
     "frames",
-    [[b"foo"], [b""], [b"\xff"], [b"don", b"{", b"}"], [b"don", b"no json"], [b"err", b"usr"]],
+    [
+        [b"foo"],
+        [b""],
+        [b"\xff"],
+        [b"don", b"{", b"}"],
+        [b"don", b"no json"],
+        [b"don", b"[]"],
+        [b"err", b"usr"],
+    ],
 )
 def test_what_is_no_command_ends_the_service(service: Service, frames: list[bytes]) -> None:
     reply = ask(service, *frames)

@@ -397,12 +397,17 @@ def test_a_processor_that_raises_ends_its_evaluator(workspace: Workspace) -> Non
     assert result.statuses == {"evaluator": 1}
 
 
-def test_an_evaluator_that_is_stopped(workspace: Workspace) -> None:
-    loop(workspace, validate="os.kill(os.getpid(), signal.SIGSTOP)")
-    result = run_block(workspace)
-    assert result.status == 1
-    assert "gone" in result.system_error
-    assert workspace.files() == []
+def test_an_evaluator_whose_code_never_ends(workspace: Workspace, tmp_path: Path) -> None:
+    begun = tmp_path / "begun"
+    loop(workspace, validate=f"open({str(begun)!r}, 'w').close(); time.sleep(600)")
+    with block_processes(workspace) as processes:
+        wait_for(begun)
+        processes.terminate_algorithm()
+        result = processes.wait()
+    assert result.seconds < SOON
+    assert result.statuses == {"evaluator": 1}
+    assert "user code does not end" in result.outputs["evaluator"][1]
+    assert workspace.files() == workspace.files("evaluated") == []
 
 
 def on_database(workspace: Workspace, set_name: str, made_from: str = "get") -> None:
@@ -465,6 +470,23 @@ def test_a_provider_that_dies(workspace: Workspace, method: str, line: str) -> N
     assert "gone" in result.system_error
     assert workspace.files() == []
     assert result.seconds < SOON
+
+
+def test_a_view_whose_code_never_ends(workspace: Workspace, tmp_path: Path) -> None:
+    begun = tmp_path / "begun"
+    on_database(workspace, "get")
+    code_file = workspace.prefix / "databases" / "faulty" / "1.py"
+    endless = f"open({str(begun)!r}, 'w').close()\n        while True: pass"
+    code_file.write_text(
+        code_file.read_text().replace('raise ValueError("raised in get")', endless)
+    )
+    with block_processes(workspace) as processes:
+        wait_for(begun)
+        processes.processes["algorithm"].kill()
+        status = processes.processes["provider"].wait(SOON)  # it is not told to end
+        result = processes.wait()
+    assert status == 1
+    assert "user code does not end" in result.outputs["provider"][1]
 
 
 def test_a_provider_that_is_killed(workspace: Workspace, tmp_path: Path) -> None:

@@ -116,7 +116,7 @@ class MessageHandler(threading.Thread):
         self.socket = open_pair(self.context)
         self._client = SoleClient(self.socket)
         try:
-            self.address = bind(self.socket, host_address)
+            self.address = self._client.endpoint = bind(self.socket, host_address)
         except zmq.ZMQError:
             self._close()
             raise
@@ -261,11 +261,25 @@ class MessageHandler(threading.Thread):
         self.stop.set()
         self._call_back()
 
+    def wait_end(self, seconds: float) -> bool:
+        """Wait for the end of a thread that was started; return whether it has come.
+
+        `join` will not do where a signal may interrupt it: it takes the thread for ended then.
+        """
+        return self._ended.wait(seconds)
+
+    def is_alone(self) -> bool:
+        """Tell whether the peer is gone; if so, the thread ends as soon as user code lets it."""
+        self._client.update()
+        if self._client.gone:
+            self._bell.ring()
+        return self._client.gone
+
     def destroy(self) -> None:
         """End the thread and close the sockets; the context too, if it is the handler's own."""
         self.stop.set()
         if self.ident is not None and threading.current_thread() is not self:
-            self._ended.wait()  # a `join' that a signal interrupted makes it look ended too early
+            self._ended.wait()
         self._close()
 
     def _close(self) -> None:

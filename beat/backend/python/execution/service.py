@@ -162,7 +162,9 @@ class Service:
         try:
             told = json.loads(statistics)
         except (ValueError, RecursionError):
-            raise BadRequestError(f"statistics are no JSON: {_shown(statistics)}") from None
+            told = None
+        if not isinstance(told, dict):
+            raise BadRequestError(f"statistics must be a JSON object, got {_shown(statistics)}")
         self.statistics = told
         self.finished = True
         return Reply(ACK, last=True)

@@ -10,6 +10,7 @@ import contextlib
 import itertools
 import os
 import struct
+import threading
 import time
 from typing import TYPE_CHECKING, Any
 
@@ -104,18 +105,15 @@ def bind(socket: zmq.Socket[bytes], host_address: str) -> str:
         socket.bind(f"tcp://{host}:{port}")
     else:
         socket.bind_to_random_port(f"tcp://{host}", min_port=FIRST_PORT)
-    return f"tcp://{host}:{_endpoint(socket).rpartition(':')[2]}"
-
-
-def _endpoint(socket: zmq.Socket[bytes]) -> str:
-    return socket.getsockopt_string(zmq.LAST_ENDPOINT).rstrip("\0")
+    endpoint = socket.getsockopt_string(zmq.LAST_ENDPOINT).rstrip("\0")
+    return f"tcp://{host}:{endpoint.rpartition(':')[2]}"
 
 
 class SoleClient:
     """The client that a bound PAIR socket serves; all others are turned away.
 
     libzmq serves the first whose handshake succeeds. Connections made later are surplus; which of
-    several early ones is served shows at the first message.
+    several early ones is served shows at the first message. All threads may look at it.
 
     Parameters
     ----------
@@ -124,6 +122,8 @@ class SoleClient:
 
     Attributes
     ----------
+    endpoint : str
+        The address that the socket is bound to.
     monitor : zmq.Socket
         Readable when `update` has something to do.
     connected : bool
@@ -133,9 +133,10 @@ class SoleClient:
     """
 
     def __init__(self, socket: zmq.Socket[bytes]) -> None:
+        self.endpoint = ""
         self.connected = False
         self.known = False
-        self._socket = socket
+        self._lock = threading.RLock()
         # the address of an earlier monitor may still be in use for a moment after its end
         address = f"inproc://sole-client-{next(_numbers)}"
         self.monitor: zmq.Socket[bytes] = socket.get_monitor_socket(_EVENTS, address)
@@ -150,19 +151,22 @@ class SoleClient:
 
     def update(self) -> None:
         """Take notice of what has happened to connections."""
-        while True:
-            try:
-                frames = self.monitor.recv_multipart(zmq.NOBLOCK)
-            except zmq.Again:
-                break
-            self._take(*_EVENT.unpack(frames[0]))
-        self._refuse_unwanted()
+        with self._lock:
+            while True:
+                try:
+                    frames = self.monitor.recv_multipart(zmq.NOBLOCK)
+                except zmq.Again:
+                    break
+                self._take(*_EVENT.unpack(frames[0]))
+            self._refuse_unwanted()
 
     def patience(self) -> float | None:
         """Return after how many seconds there is something to do, whatever happens until then."""
         if not self._unwanted:
             return None
-        return max(0.0, min(self._unwanted.values()) - time.monotonic())
+        with self._lock:
+            now = time.monotonic()
+            return max(0.0, min(self._unwanted.values(), default=now) - now)
 
     def _take(self, event: int, connection: int) -> None:
         if event == zmq.EVENT_ACCEPTED:
@@ -184,18 +188,19 @@ class SoleClient:
             False if it comes from a stranger, whose bytes libzmq has taken for a message of its
             oldest protocol: it must not be answered.
         """
-        self.update()
-        try:
-            served = frame.get(zmq.SRCFD)
-        except zmq.ZMQError:
-            self.known = _endpoint(self._socket).startswith("inproc:")
-            if not self.known:
-                self._turn_away(self._candidates)
-            return self.known
-        self._turn_away(self._candidates - {served})
-        self._candidates &= {served}
-        self.known = True
-        return True
+        with self._lock:
+            self.update()
+            try:
+                served = frame.get(zmq.SRCFD)
+            except zmq.ZMQError:
+                self.known = self.endpoint.startswith("inproc:")
+                if not self.known:
+                    self._turn_away(self._candidates)
+                return self.known
+            self._turn_away(self._candidates - {served})
+            self._candidates &= {served}
+            self.known = True
+            return True
 
     def _turn_away(self, connections: set[int]) -> None:
         due = time.monotonic() + TURNING_AWAY_SECONDS
@@ -224,10 +229,11 @@ class SoleClient:
         """Tell whether a connection came in by this address; its number may be in use again."""
         name = peer.getsockname()
         if isinstance(name, str):
-            return f"ipc://{name}" == _endpoint(self._socket)
+            return f"ipc://{name}" == self.endpoint
         peer.getpeername()  # OSError if it is no connection
-        return _endpoint(self._socket).endswith(f":{name[1]}")
+        return self.endpoint.endswith(f":{name[1]}")
 
     def close(self) -> None:
         """Stop watching."""
-        self.monitor.close(0)
+        with self._lock:
+            self.monitor.close(0)

@@ -24,7 +24,7 @@ from ..execution.sockets import close_pair, connect_pair
 logger = logging.getLogger(__name__)
 
 REPORT_SECONDS = 5.0
-GRACE_SECONDS = 10.0
+GRACE_SECONDS = 5.0
 
 
 class Terminated(BaseException):

@@ -14,7 +14,9 @@ from ..execution.block import load_configuration
 from ..execution.failures import Failure, describe_failure
 from ..execution.sockets import close_pair, connect_pair
 from .privileges import become
-from .process import Terminated, complain, orderly_end, terminable
+from .process import GRACE_SECONDS, Terminated, complain, orderly_end, terminable
+
+LOOK_SECONDS = 1.0
 
 
 @orderly_end()
@@ -88,8 +90,12 @@ def serve_evaluator(address: str, directory: str, cache: str, db_address: str | 
                 raise UserError(f"Could not {step} algorithm (returned False)")
         executor.process()
 
+    def discard() -> None:
+        for executor in executors:
+            executor.discard_outputs()
+
     try:
-        return _serve(handler, os.path.join(directory, "prefix"), begin)
+        return _serve(handler, os.path.join(directory, "prefix"), begin, discard)
     finally:
         for executor in executors:
             executor.close()
@@ -98,8 +104,17 @@ def serve_evaluator(address: str, directory: str, cache: str, db_address: str | 
         context.term()
 
 
-def _serve(handler: MessageHandler, prefix: str, begin: Callable[[], None]) -> int:
-    """Let a handler serve until the end; what keeps it from doing so is all that it answers."""
+def _serve(
+    handler: MessageHandler,
+    prefix: str,
+    begin: Callable[[], None],
+    last_wish: Callable[[], object] = lambda: None,
+) -> int:
+    """Let a handler serve until the end; what keeps it from doing so is all that it answers.
+
+    User code that still works when nobody waits for it any more is ended by force, after
+    ``last_wish`` was called.
+    """
     try:
         with terminable():
             try:
@@ -107,11 +122,16 @@ def _serve(handler: MessageHandler, prefix: str, begin: Callable[[], None]) -> i
             except (Exception, SystemExit) as error:  # noqa: BLE001 - user code may raise anything
                 handler.service.refuse(describe_failure(error, prefix))
                 handler.start()
-            handler.join()
+            while not (handler.wait_end(LOOK_SECONDS) or handler.is_alone()):
+                pass
     except Terminated:
         handler.service.note(Failure("sys", "terminated"))
-    finally:
-        handler.destroy()
+        handler.stop.set()
+    if handler.is_alive() and not handler.wait_end(GRACE_SECONDS):
+        complain(Failure("sys", "user code does not end, and nobody waits for it any more"))
+        last_wish()
+        os._exit(1)
+    handler.destroy()
     if handler.service.finished:
         return 0
     for kind, text in (("usr", handler.user_error), ("sys", handler.system_error)):
