@@ -76,6 +76,12 @@ def test_everything_that_the_parser_gives_no_place_for_is_told_at_once():
     assert [problem.offset for problem in raised.value.problems] == [6, 25, 34, 39]
 
 
+def test_beyond_the_first_problem_the_text_need_not_be_right():
+    with pytest.raises(MalformedJSON) as raised:
+        parse('[NaN, 1e+, "\\x", "\\x": 1}]]')
+    assert [problem.offset for problem in raised.value.problems] == [1, 6]
+
+
 def test_endless_problems_are_cut():
     with pytest.raises(MalformedJSON) as raised:
         parse("{" + ",".join('"a": 1' for _ in range(5000)) + "}")

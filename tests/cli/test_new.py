@@ -89,6 +89,14 @@ def test_databases_and_algorithms_are_made_where_none_fits(call, tmp_path):
     assert call(tmp_path, "check").output.endswith("no errors\n")
 
 
+def test_what_is_broken_is_not_used(call, tmp_path):
+    call(tmp_path, "new", "experiment", "me/mine/1/x")
+    (tmp_path / "databases/mine_data/1.py").write_text("")
+    made = call(tmp_path, "new", "experiment", "me/mine/1/y").output
+    assert "databases/mine_data/2.json" in made
+    call(tmp_path, "check", "me/mine/1/y")
+
+
 def test_a_toolchain_with_errors_is_no_start(call, tmp_path):
     write_object(tmp_path, "toolchains", "me/tc/1", {"datasets": []})
     shown = call(tmp_path, "new", "experiment", "me/tc/1/x", status=1).output

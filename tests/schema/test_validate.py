@@ -279,6 +279,14 @@ def test_everything_is_told_at_once_in_the_order_of_the_file():
     ]
 
 
+def test_endless_depth_ends():
+    document = "int8"
+    for _ in range(900):
+        document = {"x": document}
+    _, (finding,) = validate("dataformat", document)
+    assert finding.message == "nested too deeply"
+
+
 def test_endless_findings_are_cut():
     _, findings = validate("dataformat", {f"f{i}": "x" for i in range(5000)})
     assert len(findings) == 101
