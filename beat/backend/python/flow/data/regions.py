@@ -137,9 +137,11 @@ class RegionTable:
             self._mention_in_page(first, rows - first * PAGE_ROWS, positions)
             return
         numbers = rows // PAGE_ROWS
-        for number in numpy.unique(numbers).tolist():
-            here = numbers == number
-            self._mention_in_page(number, rows[here] - number * PAGE_ROWS, positions[here])
+        few = last - first <= MOST_PAGES
+        for number in range(first, last + 1) if few else numpy.unique(numbers).tolist():
+            here = numpy.flatnonzero(numbers == number)
+            if len(here):
+                self._mention_in_page(number, rows[here] - number * PAGE_ROWS, positions[here])
 
     def _mention_in_page(self, number: int, rows: Array, positions: Array) -> None:
         page = self._cache.use(self, number)
