@@ -149,3 +149,33 @@ def test_rows_that_one_process_reserved_are_written_by_many(open_flow, folder, t
         assert (flow["A", slice(1000 + 100 * rank, 1100 + 100 * rank)] == rank).all()
     assert flow.get_dset("A").attrs["unit"] == "mm"
     assert flow["A", 4999].tolist() == [[-1, -1]]
+
+
+@pytest.mark.parametrize(
+    "sel, expected",
+    [
+        (slice(-2, None), [2, 3]),
+        (slice(2, 99), [2, 3]),
+        (slice(None, None, 2), [0, 2]),
+        (-1, [3]),
+        (np.int16(2), [2]),
+        ([3, 0, 3], [3, 0, 3]),
+        ([True, False, False, True], [0, 3]),
+        (slice(-1, -1), []),
+        ([], []),
+    ],
+)
+def test_selections_at_the_start_of_a_path(foreign, sel, expected):
+    found = foreign["charge/events", "charge/hits", sel]
+    everything = foreign["charge/events", "charge/hits"]
+    assert len(found) == len(expected)
+    for row, number in zip(found, expected, strict=True):
+        assert row.compressed().tolist() == everything[number].compressed().tolist()
+    chain = foreign["charge/events", "charge/hits", "tracks", sel]
+    assert chain.shape[0] == len(expected)
+
+
+@pytest.mark.parametrize("sel", [4, -5, [0, 4], [True, False]])
+def test_rows_that_are_not_there_at_the_start_of_a_path(foreign, sel):
+    with pytest.raises(IndexError, match="`charge/events', which has 4"):
+        foreign["charge/events", "charge/hits", sel]
