@@ -7,7 +7,7 @@ from click.testing import CliRunner
 from support.small_experiment import NAME, write_small_experiment
 
 from beat.backend.python.cli import main
-from beat.backend.python.runner.keeping import expand, open_store
+from beat.backend.python.runner.keeping import expand, find, open_store
 from beat.backend.python.stores import InMemoryStore, LocalFileStore
 
 ADD = """
@@ -61,7 +61,7 @@ def test_places(tmp_path):
     assert not (tmp_path / "store").exists()
 
 
-def test_a_sweep_is_run_kept_and_compared(beat):
+def test_a_sweep_is_run_kept_and_compared(beat, tmp_path):
     shown = json.loads(beat("run", NAME, "--set", "work.n=1,2,4", "--json"))
     assert [run["results"]["sum"]["total"]["value"] for run in shown] == [210, 230, 270]
     table = json.loads(beat("results", "compare", "--json"))
@@ -73,6 +73,9 @@ def test_a_sweep_is_run_kept_and_compared(beat):
     by_n = dict(zip(table["settings"]["work.n"], table["results"]["total"], strict=True))
     assert by_n == {1: 210, 2: 230, 4: 270}
     assert table["results"]["count"] == [20, 20, 20]
+    kept = find(open_store(str(tmp_path / "prefix" / "results")), (NAME,))
+    sweeps = {sweep.config["work.n"]: sweep.value for sweep in (item.as_sweep() for item in kept)}
+    assert sweeps[4] == {"total": 270, "count": 20}
     lines = beat("results", "compare", NAME).splitlines()
     assert lines[0].split() == ["run", "work.n", "count", "total"]
     assert len(lines) == 4

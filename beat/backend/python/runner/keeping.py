@@ -20,7 +20,7 @@ from .plan import Block, Plan
 from .prepare import Parameters
 
 if TYPE_CHECKING:
-    from ..stores import ResultsStore
+    from ..stores import ResultsStore, Sweep
     from .events import Run
 
 TASK = "beat-results"
@@ -86,6 +86,13 @@ class Kept:
         """A short name of the run: the experiment, the analyzer and the digits of its hash."""
         c = self.configuration
         return f"{c['experiment']} {c['block']} {c['result'][:8]}"
+
+    def as_sweep(self) -> Sweep:
+        """Return the values of the results with the parameters that gave them."""
+        from ..stores import Sweep
+
+        values = {name: result["value"] for name, result in self.results.items()}
+        return Sweep(value=values, config=self.settings)
 
 
 def keep(store: ResultsStore, plan: Plan, run: Run, records: Mapping[str, JSON]) -> None:
