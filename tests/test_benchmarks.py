@@ -42,7 +42,7 @@ def test_only_some_areas():
 
 
 def test_an_unknown_area():
-    with pytest.raises(ValueError, match="no such area: nonsense; there are cache, codec"):
+    with pytest.raises(ValueError, match="no such area: nonsense; there are cache, checks, codec"):
         load_areas(["codec", "nonsense"])
 
 
