@@ -273,6 +273,7 @@ CRASHES = {
     "segfault": ("import ctypes; ctypes.string_at(0)", "ended by SIGSEGV", -11),
     "recursion": ("f = lambda: f(); f()", "RecursionError", 1),
     "missing": ("return True", "missing data on the output", 1),
+    "bad_value": ("outputs['out'].write({'value': 'text'})", "cannot cast `value'", 1),
     "unknown_output": ("outputs['x'].write({})", "object has no attribute 'write'", 1),
 }
 
@@ -302,6 +303,7 @@ def test_every_way_to_fail_is_reported_and_leaves_nothing(crash, runner, prefix,
     assert text in report
     assert "block `work' (algorithm user/work/1) failed" in report
     assert str(prefix) not in report
+    assert os.path.join("beat", "backend") not in report  # nothing of ours in the traceback
     (failure,) = caught.value.run.failures
     assert failure.outcome.status == status
     assert caught.value.run.states == {"work": "failed", "sum": "skipped"}

@@ -85,10 +85,15 @@ def _report(error: BaseException, prefix: str | None = None) -> str:
 
 
 def _keep_users_part(told: traceback.TracebackException, folder: str) -> None:
-    """Begin a traceback, and those it is chained to, at the first file of a folder."""
+    """Begin a traceback, and those it is chained to, at the first file of a folder.
+
+    What this package does below the user's line is left out.
+    """
     frames = told.stack
     own = [i for i, frame in enumerate(frames) if frame.filename.startswith(folder)]
     del frames[: own[0] if own else len(frames)]
+    while frames and _is_ours(frames[-1]):
+        frames.pop()
     for frame in frames:
         _ = frame.line  # read from the file now, while its name is the real one
         frame.filename = frame.filename.removeprefix(folder)
@@ -96,9 +101,17 @@ def _keep_users_part(told: traceback.TracebackException, folder: str) -> None:
         told.stack = None  # type: ignore[assignment]  # no headline without lines
     if getattr(told, "filename", None):  # of a SyntaxError
         told.filename = told.filename.removeprefix(folder)
-    for chained in (told.__cause__, told.__context__):
-        if chained is not None:
+    for link in ("__cause__", "__context__"):
+        chained = getattr(told, link)
+        if chained is not None and chained.stack and all(map(_is_ours, chained.stack)):
+            setattr(told, link, None)
+        elif chained is not None:
             _keep_users_part(chained, folder)
+
+
+def _is_ours(frame: traceback.FrameSummary) -> bool:
+    """Tell whether a line is this package's: of a file, or of a function made by the codec."""
+    return frame.filename.startswith((_PACKAGE, "<codec of "))
 
 
 def _bounded(text: str) -> str:

@@ -58,14 +58,20 @@ class Failure:
         if self.outcome.index is not None and self.outcome.index >= 0:
             lines[0] += f" at data index {self.outcome.index}"
         lines.append(self.outcome.cause.rstrip())
-        log = self.outcome.log.strip()
-        if log and log not in self.outcome.cause:
-            lines += ["last lines of its log:", *(f"  {line}" for line in log.splitlines()[-10:])]
+        log = self._new_in_log()
+        if log:
+            lines += ["last lines of its log:", *(f"  {line}" for line in log[-10:])]
         lines.append(
             f"exit status {self.outcome.status}, peak memory {usage.peak_bytes >> 20} MB, "
             f"{usage.seconds:.1f} s"
         )
         return "\n".join(lines)
+
+    def _new_in_log(self) -> list[str]:
+        """Return the lines of the log that do not only repeat the cause."""
+        known = {line.strip() for line in self.outcome.cause.splitlines()}
+        lines = self.outcome.log.strip().splitlines()
+        return [line for line in lines if line.strip().removeprefix("(usr) ") not in known]
 
 
 class RunFailed(Exception):
