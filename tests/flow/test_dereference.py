@@ -248,3 +248,35 @@ def test_any_references(pairs, sel, forward, with_region, dtype, gap, shape, dra
         assert gone[len(own) :].all()
         assert not gone[: len(own)].any()
     assert [row.tolist() for row in found] == expected(chosen, refs, direction, mask, ordered=False)
+
+
+class Counted:
+    """References that count how many of them are read."""
+
+    def __init__(self, refs):
+        self.refs, self.dtype, self.read = refs, refs.dtype, 0
+
+    def __len__(self):
+        return len(self.refs)
+
+    def __getitem__(self, rows):
+        part = self.refs[rows]
+        self.read += len(part)
+        return part
+
+
+@pytest.mark.parametrize("with_mask", [False, True])
+def test_references_far_apart_are_read_without_what_is_between(with_mask):
+    numbers = np.arange(200_000)
+    refs = Counted(np.stack([numbers, numbers[::-1]], axis=1).astype("u4"))
+    region = np.zeros(len(numbers), ref_region_dtype)
+    region["start"], region["stop"] = numbers, numbers + 1
+    sel = [199_999, 7, 100_000, 8]
+    mask = [False, with_mask, False, False]
+    result = dereference(sel, refs, region=region, mask=mask)
+    assert unpadded(result) == [[0], [] if with_mask else [199_992], [99_999], [199_991]]
+    assert refs.read < 10
+    regions_read = Counted(region)
+    regions_read.shape = region.shape
+    dereference(slice(10, 20), refs, region=regions_read)
+    assert regions_read.read == 10

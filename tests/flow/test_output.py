@@ -64,9 +64,11 @@ def start(*arguments, **options):
     """Start a flow in a process of its own."""
     command = [sys.executable, "-m", "beat.backend.python.flow", *arguments]
     paths = os.pathsep.join([str(TESTS.parent), str(TESTS)])
+    # what measures coverage would want to write files as well
+    environment = {key: value for key, value in os.environ.items() if "COVERAGE" not in key}
     return subprocess.Popen(
         command,
-        env={**os.environ, "PYTHONPATH": paths, "H5FLOW_NOMPI": "1"},
+        env={**environment, "PYTHONPATH": paths, "H5FLOW_NOMPI": "1"},
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
