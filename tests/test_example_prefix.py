@@ -111,7 +111,7 @@ def test_no_file_is_left_over() -> None:
         for path in (PREFIX / kind).rglob("*")
         if path.is_file() and "__pycache__" not in path.parts
     }
-    assert folders - {"cache"} == {*KINDS, "rawdata"}
+    assert folders - {"cache", "results"} == {*KINDS, "rawdata"}
     assert found == stems
 
 

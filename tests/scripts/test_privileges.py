@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import pwd
+import shutil
 import stat
 import subprocess
 import sys
@@ -149,8 +150,9 @@ def test_a_user_that_is_none(workspace: Workspace) -> None:
 def test_indexing_as_another_user(prefix: str, tmp_path: Path) -> None:
     cache = tmp_path / "cache"
     cache.mkdir()
+    copy = shutil.copytree(prefix, tmp_path / "prefix")  # where that user can read it
     open_up(tmp_path)
-    arguments = [f"--uid={NOBODY}", prefix, str(cache), "simple/1", "numbers", "ten"]
+    arguments = [f"--uid={NOBODY}", str(copy), str(cache), "simple/1", "numbers", "ten"]
     process = subprocess.run(
         command("index", *arguments, preload=LATE), capture_output=True, text=True
     )
