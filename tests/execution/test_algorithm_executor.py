@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import zmq
 from support.blocks import MAIN, Workspace
-from support.peers import Peers
+from support.peers import Peers, ask
 
 from beat.backend.python.database import Database
 from beat.backend.python.exceptions import RemoteException, UserError
@@ -412,7 +412,7 @@ def test_a_configuration_that_is_none(
     workspace: Workspace, run: Callable[..., Run], text: str
 ) -> None:
     (workspace.directory / "configuration.json").write_text(text)
-    with pytest.raises(RuntimeError, match=r"configuration\.json"):
+    with pytest.raises(ValueError, match=r"configuration\.json"):
         run()
 
 
@@ -451,6 +451,7 @@ def test_a_driver_that_is_gone_at_the_end(workspace: Workspace, run: Callable[..
     workspace.bring("user/echo_sequential/1")
     workspace.configure("user/echo_sequential/1", {"in": workspace.write_input("in", [1])})
     block = run()
+    ask(block.socket, b"ifo", b"x")  # it has been there
     block.handler.destroy()
     began = time.monotonic()
     with pytest.raises(RemoteException, match="gone"):

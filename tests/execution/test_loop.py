@@ -124,6 +124,25 @@ def test_a_range(workspace: Workspace, peers: Peers, evaluator: str) -> None:
     assert "evaluated.1.2.data" in workspace.files("evaluated")
 
 
+def test_the_range_of_the_block_is_that_of_both_sides(workspace: Workspace, peers: Peers) -> None:
+    bring(workspace, "sequential", "sequential", range=[1, 2])
+    del workspace.configuration["loop"]["range"]
+    workspace.write_configuration()
+    loop = Loop(workspace, peers)
+    assert loop.run()
+    loop.end()
+    assert workspace.values() == [40, 50]
+    assert [start for _, start, _ in workspace.units("evaluated")] == [1, 2]
+
+
+def test_a_configuration_without_loop(workspace: Workspace, peers: Peers) -> None:
+    bring(workspace, "sequential", "sequential")
+    del workspace.configuration["loop"]
+    workspace.write_configuration()
+    with pytest.raises(ValueError, match="no part `loop'"):
+        LoopExecutor(peers.keep(LoopMessageHandler("127.0.0.1")), str(workspace.directory))
+
+
 def test_an_evaluator_that_reads_a_database(workspace: Workspace, peers: Peers) -> None:
     bring(workspace, "sequential", "autonomous", numbers=[3, 4, 5, 6])
     workspace.bring_database("simple/1")

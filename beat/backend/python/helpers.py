@@ -318,7 +318,7 @@ def create_outputs_from_configuration(
         os.makedirs(os.path.dirname(filename), exist_ok=True)
         if not sink.setup(filename, dataformat, start, end, "binary"):
             for opened in sinks:
-                opened.close()
+                opened.discard()
             raise OSError(f"output `{name}': cannot write `{path}' in {cache_root}")
         output = (
             Output(name, sink, listener, start)

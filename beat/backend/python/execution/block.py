@@ -28,7 +28,7 @@ def load_configuration(directory: str) -> JSON:
     ------
     OSError
         If it cannot be read.
-    RuntimeError
+    ValueError
         If it is no JSON object.
     """
     path = os.path.join(directory, "configuration.json")
@@ -36,10 +36,22 @@ def load_configuration(directory: str) -> JSON:
         try:
             configuration = json.load(f)
         except (ValueError, RecursionError) as error:
-            raise RuntimeError(f"{path}: not valid JSON: {error}") from None
+            raise ValueError(f"{path}: not valid JSON: {error}") from None
     if not isinstance(configuration, dict):
-        raise RuntimeError(f"{path}: expected an object, got {type(configuration).__name__}")
+        raise ValueError(f"{path}: expected an object, got {type(configuration).__name__}")
     return configuration
+
+
+def part_of(configuration: JSON, name: str) -> JSON:
+    """Return the part of a configuration that describes another side of the block.
+
+    The range is the block's, unless the part has one of its own; `ValueError` if there is no
+    such part.
+    """
+    part = configuration.get(name)
+    if not isinstance(part, dict):
+        raise ValueError(f"the configuration has no part `{name}'")
+    return {"range": configuration.get("range"), **part}
 
 
 def load_databases(
@@ -98,8 +110,10 @@ class Block:
     ------
     OSError
         If a file cannot be read or written.
+    ValueError
+        If the configuration is none.
     RuntimeError
-        If something in the working directory is not valid.
+        If something it names is not valid, or not there.
     RemoteException
         If the provider of the databases fails.
     Exception
@@ -119,7 +133,7 @@ class Block:
         exc: Callable[[Any], Exception] | None = None,
     ) -> None:
         configuration = load_configuration(directory)
-        self.data: JSON = configuration if section is None else configuration[section]
+        self.data: JSON = configuration if section is None else part_of(configuration, section)
         self.prefix = os.path.join(directory, "prefix")
         self.db_socket = db_socket
         self.loop_socket = loop_socket

@@ -167,6 +167,7 @@ class MessageHandler(threading.Thread):
         while not self.stop.is_set():
             if self._outgoing:
                 self._send_outgoing()
+            gone = self._client.gone  # first, so that what was said before counts
             frames = self._receive()
             if frames is not None:
                 served += 1
@@ -174,7 +175,7 @@ class MessageHandler(threading.Thread):
                     self._client.update()
                 if not self._answer(frames):
                     return
-            elif self._client.gone:
+            elif gone:
                 self.service.note(VANISHED)
                 self._call_back()
                 return
@@ -183,8 +184,6 @@ class MessageHandler(threading.Thread):
 
     def _receive(self) -> Sequence[bytes] | None:
         """Return the next request, if there is one already."""
-        if not zmq.zmq_poll([(self.socket, zmq.POLLIN)], 0):  # cheaper than to catch Again
-            return None
         while is_readable(self.socket):
             if self._client.known:
                 return receive_frames(self.socket)

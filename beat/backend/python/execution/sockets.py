@@ -57,6 +57,7 @@ def connect_pair(context: zmq.Context[Any], address: str) -> zmq.Socket[bytes]:
     """
     socket = open_pair(context)
     socket.setsockopt(zmq.RCVHWM, 0)
+    socket.setsockopt(zmq.CONNECT_TIMEOUT, HANDSHAKE_MS)
     socket.setsockopt(zmq.HEARTBEAT_IVL, HEARTBEAT_INTERVAL_MS)
     socket.setsockopt(zmq.HEARTBEAT_TIMEOUT, HEARTBEAT_TIMEOUT_MS)
     socket.setsockopt(zmq.HEARTBEAT_TTL, HEARTBEAT_TIMEOUT_MS)

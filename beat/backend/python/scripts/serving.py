@@ -10,7 +10,7 @@ import zmq
 
 from ..exceptions import UserError
 from ..execution import DBExecutor, LoopExecutor, LoopMessageHandler, MessageHandler
-from ..execution.block import load_configuration
+from ..execution.block import load_configuration, part_of
 from ..execution.failures import Failure, describe_failure
 from ..execution.sockets import close_pair, connect_pair
 from .privileges import become
@@ -44,7 +44,7 @@ def serve_databases(address: str, directory: str, cache: str, section: str | Non
 
     def begin() -> None:
         whole = load_configuration(directory)
-        configuration = _section(whole, section)
+        configuration = whole if section is None else part_of(whole, section)
         become(configuration.get("datasets_uid", whole.get("datasets_uid")))
         executor = DBExecutor(handler, prefix, cache, configuration, exc=UserError)
         if not executor.process():
@@ -80,7 +80,7 @@ def serve_evaluator(address: str, directory: str, cache: str, db_address: str | 
 
     def begin() -> None:
         whole = load_configuration(directory)
-        become(_section(whole, "loop").get("uid", whole.get("uid")))
+        become(part_of(whole, "loop").get("uid", whole.get("uid")))
         executor = LoopExecutor(
             handler, directory, cache_root=cache, db_socket=db_socket, exc=UserError
         )
@@ -138,12 +138,3 @@ def _serve(
         if text:
             complain(Failure(kind, text))
     return 1
-
-
-def _section(configuration: dict[str, Any], name: str | None) -> dict[str, Any]:
-    if name is None:
-        return configuration
-    section = configuration.get(name)
-    if not isinstance(section, dict):
-        raise ValueError(f"configuration.json has no part `{name}'")
-    return section
