@@ -19,7 +19,7 @@ from support import flow_stages
 from support.flow_files import write_rows
 from support.flow_stages import events
 
-from beat.backend.python.flow import H5FlowManager, run
+from beat.backend.python.flow import H5FlowDataManager, H5FlowManager, run
 from beat.backend.python.flow.errors import OutputExists
 from beat.backend.python.flow.workfile import WorkFile
 
@@ -247,6 +247,15 @@ def test_the_output_may_be_the_input_however_it_is_spelled(work, path, in_place)
     assert sorted(os.listdir()) == ["link.h5", "out.h5"]
 
 
+def test_an_output_behind_a_link(config):
+    os.symlink("real.h5", "out.h5")
+    for times in (1, 2):
+        run([config()], "out.h5", nompi=True)
+        assert length("real.h5") == 2000 * times
+    assert os.path.islink("out.h5")
+    assert sorted(os.listdir()) == ["c.yaml", "out.h5", "real.h5"]
+
+
 def test_generators_without_an_input_add_to_an_output(config):
     for times in (1, 2, 3):
         run([config()], "out.h5", nompi=True)
@@ -299,6 +308,22 @@ def test_a_manager_that_is_given_up_leaves_nothing(work):
     del manager
     gc.collect()
     assert os.listdir() == ["in.h5"]
+
+
+def test_a_file_that_could_not_be_closed_is_opened_anew(work, monkeypatch):
+    with H5FlowDataManager("flow.h5", mpi=False) as flow:
+        flow.create_dset("A", "i4")
+        flow.reserve_data("A", 3)
+    flow.reserve_data("A", 3)
+
+    def fail(file):
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as patch, pytest.raises(OSError, match="No space left"):
+        patch.setattr(h5py.File, "flush", fail)
+        flow.close_file()
+    assert len(flow.get_dset("A")) == 3
+    flow.close_file()
 
 
 # -- work files --------------------------------------------------------------------------------

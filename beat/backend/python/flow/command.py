@@ -12,7 +12,7 @@ from typing import Any
 
 from .checks import check_config
 from .config import load_config
-from .core.h5_flow_manager import H5FlowManager, generator_class
+from .core.h5_flow_manager import H5FlowManager, copies_its_input
 from .errors import ConfigError, FlowError
 from .output import Output
 from .processes import H5FLOW_MPI, world
@@ -80,7 +80,7 @@ def run(
     parsed = load_configs(configs)
     for config in parsed:
         config["flow"]["drop"] = [*(config["flow"].get("drop") or []), *(drop or [])]
-    copies_input = generator_class(parsed[0]).copies_input
+    copies_input = copies_its_input(parsed[0])
     output = Output(output_filename, input_filename, copies_input, overwrite, in_place, processes)
     try:
         tell(f"~~~ H5FLOW ~~~\noutput file: {output_filename}\ninput file: {input_filename}")

@@ -68,7 +68,8 @@ class Output:
         self.filename = self.path = filename
         if not in_place:
             content = filename if adds and not copies_input else None
-            self._work = WorkFile(filename, content, processes)
+            # a link stays one: what it leads to is replaced
+            self._work = WorkFile(os.path.realpath(filename), content, processes)
             self.path = self._work.path
             self._clear_away: Any = weakref.finalize(self, self._work.discard)
         elif exists and not adds and not copies_input and processes.rank == 0:

@@ -100,7 +100,7 @@ class H5FlowManager:
         progress: bool = False,
         output: Output | None = None,
     ) -> None:
-        copies_input = generator_class(config).copies_input
+        copies_input = copies_its_input(config)
         processes = world(mpi)
         self.comm, self.rank, self.size = processes.comm, processes.rank, processes.size
         self.drop_list = list(config["flow"].get("drop") or [])
@@ -165,6 +165,7 @@ class H5FlowManager:
                 raise NotAResource(
                     f"{where(section, 'classname')}`{name}' is not derived from H5FlowResource"
                 )
+            logger.info("making resource %s", name)
             resources[name] = klass(
                 classname=name,
                 data_manager=self.data_manager,
@@ -185,6 +186,7 @@ class H5FlowManager:
         source = config["flow"]["source"]
         section = config.get(source) or {"classname": "", "dset_name": source}
         klass = generator_class(config)
+        logger.info("making generator %s of %s", klass.__name__, section["dset_name"])
         self.generator = klass(
             classname=section["classname"] or klass.__name__,
             dset_name=section["dset_name"],
@@ -200,6 +202,7 @@ class H5FlowManager:
         self.stages = []
         for name in config["flow"].get("stages") or []:
             section = config[name]
+            logger.info("making stage %s: %s", name, section["classname"])
             self.stages.append(
                 _class_of(section, config)(
                     name=name,
@@ -270,6 +273,7 @@ class H5FlowManager:
             self.data_manager.finish()
             if self._publishes:
                 self._output.publish()
+                logger.info("finished %s", self._output.filename)
 
     # -- the cache -----------------------------------------------------------------------------
 
@@ -333,6 +337,11 @@ def generator_class(config: Any) -> type[Any]:
         raise ConfigError(*problems)
     section = config.get(config["flow"]["source"])
     return H5FlowDatasetLoopGenerator if section is None else _class_of(section, config)
+
+
+def copies_its_input(config: Any) -> bool:
+    """Tell whether the output of a flow begins as a copy of its input."""
+    return bool(getattr(generator_class(config), "copies_input", False))
 
 
 def _class_of(section: Any, config: Any) -> type[Any]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from contextlib import suppress
 from itertools import pairwise
 from types import TracebackType
@@ -38,8 +37,6 @@ from .references import (
 from .regions import PageCache
 from .rows import Array, as_rows, read_rows
 from .writing import write_rows
-
-logger = logging.getLogger(__name__)
 
 #: before the name of a dataset in a path: follow references from child to parent
 BACKWARDS = "~"
@@ -144,10 +141,15 @@ class H5FlowDataManager:
                 self._files.flush()  # closing a dataset does not tell when it fails
         except BaseException:
             if self.size == 1:
-                self._files.let_go()
+                self._let_go()
             raise
         self._forget()
         self._files.close()
+
+    def _let_go(self) -> None:
+        """Close the file without what could not be written into it."""
+        self._files.let_go()
+        self._forget()
 
     def sync(self) -> None:
         """Make what every process has written visible to all."""
@@ -171,7 +173,7 @@ class H5FlowDataManager:
             if not self._private:
                 with suppress(OSError, RuntimeError, FlowError):
                     self.close_file()
-            self._files.let_go()
+            self._let_go()
         self._files.discard_temporary()
 
     def __enter__(self) -> H5FlowDataManager:
