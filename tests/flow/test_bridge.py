@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+import json
 import pickle
+import shutil
 from pathlib import Path
 
 import h5py
@@ -385,6 +387,17 @@ def test_algorithms_that_do_not_fit(folder, numbers, prefix, params, text):
     with pytest.raises(BridgeError, match=f"(?s)stage `made': .*{text}"):
         run_stage(folder, "numbers", 10, prefix=prefix, **params)
     assert not (folder / "out.h5").exists()
+
+
+def test_legacy_algorithms_have_one_channel(folder, numbers, prefix, tmp_path):
+    copy = tmp_path / "prefix"
+    shutil.copytree(prefix, copy)
+    path = copy / "algorithms" / "user" / "echo_legacy" / "1.json"
+    declared = json.loads(path.read_text())
+    declared["groups"].append({"inputs": {"more": {"type": "user/single_integer/1"}}})
+    path.write_text(json.dumps(declared))
+    with pytest.raises(BridgeError, match="has inputs of several channels"):
+        run_stage(folder, "numbers", 10, prefix=str(copy), algorithm="user/echo_legacy/1")
 
 
 def test_a_flow_of_units_is_plain_hdf5(flow, digits):

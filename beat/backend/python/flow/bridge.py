@@ -476,6 +476,11 @@ class AlgorithmStage(H5FlowStage):
                 f"stage `{self.name}': algorithm `{name}' is {kind}; only sequential and legacy "
                 "algorithms with outputs run as stages"
             )
+        if algorithm.type == algorithm.LEGACY and len(algorithm.groups) > 1:
+            raise BridgeError(
+                f"stage `{self.name}': the legacy algorithm `{name}' has inputs of several "
+                "channels; as a stage it can have those of one"
+            )
 
     def _check_names(self, what: str, given: Iterable[str], known: Iterable[str]) -> None:
         for name in given:
