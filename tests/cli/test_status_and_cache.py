@@ -140,6 +140,17 @@ class TestCache:
         assert units[3] == {"output": "work.out", "start": 3, "end": 3, "data": {"value": 3}}
         assert len(units) == 20
 
+    def test_export_to_hdf5(self, beat, tmp_path):
+        h5py = pytest.importorskip("h5py", reason="the extra [hdf5] is not installed")
+        path = tmp_path / "units.h5"
+        beat("cache", "export", "--hdf5", NAME, "work", str(path), status=1)
+        beat("run", NAME)
+        beat("cache", "export", "--hdf5", NAME, "work", str(path))
+        with h5py.File(path) as file:
+            assert "out" in file
+            assert len(file["out/index/data"]) == 20
+        assert [p.name for p in tmp_path.glob("units*")] == ["units.h5"]
+
 
 class TestDoctor:
     def test_a_healthy_machine(self, beat):

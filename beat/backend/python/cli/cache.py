@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
-from typing import TextIO
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
 
 import click
 import simplejson
@@ -109,18 +109,50 @@ def rm(folders: Folders, experiment: str, blocks: tuple[str, ...]) -> None:
 @cache.command()
 @click.argument("experiment")
 @click.argument("block")
-@click.argument("file", type=click.File("w"))
+@click.argument("file", type=click.Path(dir_okay=False, allow_dash=True))
+@click.option("--hdf5", is_flag=True, help="Write an HDF5 file that flows can work on.")
 @click.pass_obj
-def export(folders: Folders, experiment: str, block: str, file: TextIO) -> None:
-    """Write what a block made to a file (`-`: print it), one JSON object per unit of data."""
+def export(folders: Folders, experiment: str, block: str, file: str, hdf5: bool) -> None:
+    """Write what a block made to a file (`-`: print it), one JSON object per unit of data.
+
+    With `--hdf5`, there is a dataset for each output, with a row for each unit.
+    """
     check_prefix(folders)
-    for path, output in _chosen(folders, experiment, (block,)).items():
-        try:
-            for unit in cached.units(folders.cache, folders.prefix, path):
-                line = {"output": output, **unit}
-                file.write(simplejson.dumps(line, cls=NumpyJSONEncoder, ignore_nan=True) + "\n")
-        except (RuntimeError, OSError) as error:
-            raise click.ClickException(str(error)) from error
+    outputs = _chosen(folders, experiment, (block,))
+    try:
+        if hdf5:
+            _export_hdf5(folders, outputs, file)
+        else:
+            with click.open_file(file, "w", encoding="utf-8") as f:
+                f.writelines(_lines(folders, outputs))
+    except (RuntimeError, OSError, ImportError) as error:
+        raise click.ClickException(str(error)) from error
+
+
+def _lines(folders: Folders, outputs: Mapping[str, str]) -> Iterator[str]:
+    for path, output in outputs.items():
+        for unit in cached.units(folders.cache, folders.prefix, path):
+            line = {"output": output, **unit}
+            yield simplejson.dumps(line, cls=NumpyJSONEncoder, ignore_nan=True) + "\n"
+
+
+def _export_hdf5(folders: Folders, outputs: Mapping[str, str], file: str) -> None:
+    """Write the outputs to a new file, which has its name only when it is complete."""
+    from ..flow import H5FlowDataManager
+    from ..flow.bridge import export_cache
+
+    temporary = f"{file}.part"
+    try:
+        flow = H5FlowDataManager(temporary, "w", mpi=False)
+        for path, output in outputs.items():
+            filename = os.path.join(folders.cache, path + ".data")
+            export_cache(filename, folders.prefix, flow, output.rpartition(".")[2])
+        flow.close_file()
+        os.replace(temporary, file)
+    except BaseException:
+        with suppress(FileNotFoundError):
+            os.unlink(temporary)
+        raise
 
 
 def _chosen(folders: Folders, experiment: str, blocks: tuple[str, ...]) -> dict[str, str]:
