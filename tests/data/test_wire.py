@@ -136,8 +136,7 @@ class Process:
         self.process = subprocess.Popen([sys.executable, "-c", PEER], stdout=subprocess.PIPE)
         assert self.process.stdout is not None
         self.port = int(self.process.stdout.readline())
-        self.context = zmq.Context()
-        self.socket = self.context.socket(zmq.PAIR)
+        self.socket = zmq.Context.instance().socket(zmq.PAIR)
         self.socket.connect(f"tcp://127.0.0.1:{self.port}")
 
     def kill(self) -> None:
@@ -150,7 +149,6 @@ class Process:
         assert self.process.stdout is not None
         self.process.stdout.close()
         self.socket.close(linger=0)
-        self.context.term()
 
 
 @pytest.fixture
@@ -199,7 +197,7 @@ def test_what_came_before_the_peer_went_is_delivered(process: Process) -> None:
 
 def test_a_peer_that_is_there_only_later(tmp_path: Path) -> None:
     address = f"ipc://{tmp_path}/socket"
-    context = zmq.Context()
+    context = zmq.Context.instance()
     socket = context.socket(zmq.PAIR)
     socket.connect(address)
 
@@ -215,18 +213,16 @@ def test_a_peer_that_is_there_only_later(tmp_path: Path) -> None:
     assert conversation(socket).request(b"hello") == [b"hello"]
     thread.join()
     socket.close(linger=0)
-    context.term()
 
 
 def test_a_peer_that_is_never_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(wire, "CONNECT_PATIENCE", 0.5)
-    context = zmq.Context()
+    context = zmq.Context.instance()
     socket = context.socket(zmq.PAIR)
     socket.connect(f"ipc://{tmp_path}/socket")
     with pytest.raises(RemoteException, match="is gone"):
         conversation(socket).request(b"hello")
     socket.close(linger=0)
-    context.term()
 
 
 def test_nothing_is_left_on_the_socket() -> None:
@@ -250,7 +246,7 @@ def test_watching_again_and_again() -> None:
 
 
 def test_a_socket_watched_from_the_beginning(process: Process) -> None:
-    socket = process.context.socket(zmq.PAIR)
+    socket = zmq.Context.instance().socket(zmq.PAIR)
     talk = conversation(socket)
     watch = talk.watch()
     assert talk.watch() is watch

@@ -100,7 +100,9 @@ def run_algorithm(
         The exit status: 0, or 1 after a failure, which the driver has been told. After the signal
         to end, the process ends by that, as drivers expect of what they kill.
     """
-    context: zmq.Context[Any] = zmq.Context()
+    context: zmq.Context[Any] = (
+        zmq.Context.instance()
+    )  # ends with the process: nothing waits for it
     driver = Driver(context, address)
     peers = [connect_pair(context, peer) if peer else None for peer in (db_address, loop_address)]
     note = ProgressNote(progress)
@@ -123,7 +125,6 @@ def run_algorithm(
         driver.close()
         for peer in filter(None, peers):
             close_pair(peer)
-        context.term()
     if failure is None:
         return 0
     complain(failure)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from typing import Any
 
 import zmq
 
@@ -74,7 +73,9 @@ def serve_evaluator(address: str, directory: str, cache: str, db_address: str | 
         The exit status: 0 if the processor said that it was done, else 1.
     """
     handler = LoopMessageHandler(address)
-    context: zmq.Context[Any] = zmq.Context()
+    context: zmq.Context[Any] = (
+        zmq.Context.instance()
+    )  # ends with the process: nothing waits for it
     db_socket = connect_pair(context, db_address) if db_address else None
     executors: list[LoopExecutor] = []
 
@@ -101,7 +102,6 @@ def serve_evaluator(address: str, directory: str, cache: str, db_address: str | 
             executor.close()
         if db_socket is not None:
             close_pair(db_socket)
-        context.term()
 
 
 def _serve(

@@ -84,7 +84,7 @@ class InlineEngine:
         import zmq
 
         handler = LoopMessageHandler("ipc://" + os.path.join(folder, "evaluator.socket"))
-        context: zmq.Context[Any] = zmq.Context()
+        context: zmq.Context[Any] = zmq.Context.instance()
         socket = context.socket(zmq.PAIR)
         evaluator = LoopExecutor(
             handler, work, database_cache=databases, cache_root=self.cache, exc=exc
@@ -100,7 +100,6 @@ class InlineEngine:
             evaluator.close()
             handler.destroy()
             socket.close(0)
-            context.term()
 
     def _execute(
         self,
