@@ -171,6 +171,7 @@ def run(
 def _explain(error: Exception, interrupted: bool) -> NoReturn:
     """Tell why there are no results and how to go on, and end the command."""
     if interrupted:
+        signal.signal(signal.SIGINT, signal.SIG_IGN)  # all is over: nobody needs to insist
         click.echo(f"\ninterrupted; to go on from here:\n  {_this_command()}", err=True)
         sys.exit(INTERRUPTED)
     if not isinstance(error, RunFailed):
