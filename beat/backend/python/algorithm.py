@@ -13,27 +13,11 @@ from .library import Library, load_libraries, loader_uses, names_in
 from .parameters import Parametrized, check_declarations
 
 
-class Storage(utils.CodeStorage):
-    """The files of an algorithm.
-
-    Parameters
-    ----------
-    prefix : str
-        The prefix folder.
-    name : str
-        ``user/name/version``; anything else raises `RuntimeError`.
-    language : str, optional
-        The language of the code, by default the declared one.
-    """
+class Storage(utils.UserCodeStorage):
+    """The files of an algorithm."""
 
     asset_type = "algorithm"
     asset_folder = "algorithms"
-
-    def __init__(self, prefix: str, name: str, language: str | None = None) -> None:
-        self.username, self.name, self.version = utils.check_name(self.asset_type, name, 3)
-        self.fullname = name
-        self.prefix = prefix
-        super().__init__(utils.hashed_or_simple(prefix, self.asset_folder, name), language)
 
 
 class Algorithm(Parametrized):

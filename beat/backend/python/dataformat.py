@@ -21,25 +21,11 @@ Class = type[baseformat]
 UNNAMED = "analysis:result"
 
 
-class Storage(utils.Storage):
-    """The files of a dataformat.
-
-    Parameters
-    ----------
-    prefix : str
-        The prefix folder.
-    name : str
-        ``user/name/version``; anything else raises `RuntimeError`.
-    """
+class Storage(utils.UserStorage):
+    """The files of a dataformat."""
 
     asset_type = "dataformat"
     asset_folder = "dataformats"
-
-    def __init__(self, prefix: str, name: str) -> None:
-        self.username, self.name, self.version = utils.check_name(self.asset_type, name, 3)
-        self.fullname = name
-        self.prefix = prefix
-        super().__init__(utils.hashed_or_simple(prefix, self.asset_folder, name))
 
     def hash(self, description: str = "#description") -> str:
         """Return the hash of the declaration, in which the description does not count."""

@@ -10,27 +10,11 @@ from . import loader, utils
 from .asset import JSON, Asset, CodeAsset
 
 
-class Storage(utils.CodeStorage):
-    """The files of a library.
-
-    Parameters
-    ----------
-    prefix : str
-        The prefix folder.
-    name : str
-        ``user/name/version``; anything else raises `RuntimeError`.
-    language : str, optional
-        The language of the code, by default the declared one.
-    """
+class Storage(utils.UserCodeStorage):
+    """The files of a library."""
 
     asset_type = "library"
     asset_folder = "libraries"
-
-    def __init__(self, prefix: str, name: str, language: str | None = None) -> None:
-        self.username, self.name, self.version = utils.check_name(self.asset_type, name, 3)
-        self.fullname = name
-        self.prefix = prefix
-        super().__init__(utils.hashed_or_simple(prefix, self.asset_folder, name), language)
 
 
 def load_libraries(

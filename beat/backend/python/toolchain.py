@@ -10,17 +10,11 @@ from .asset import JSON, Asset
 from .checks import errors_in
 
 
-class Storage(utils.Storage):
-    """The files of a toolchain, ``user/name/version`` (any other name raises `RuntimeError`)."""
+class Storage(utils.UserStorage):
+    """The files of a toolchain."""
 
     asset_type = "toolchain"
     asset_folder = "toolchains"
-
-    def __init__(self, prefix: str, name: str) -> None:
-        self.username, self.name, self.version = utils.check_name(self.asset_type, name, 3)
-        self.fullname = name
-        self.prefix = prefix
-        super().__init__(utils.hashed_or_simple(prefix, self.asset_folder, name))
 
 
 class EndPoint(NamedTuple):

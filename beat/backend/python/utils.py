@@ -339,6 +339,44 @@ class CodeStorage(AbstractStorage):
         self._save_texts(declaration, description)
 
 
+class UserStorage(Storage):
+    """The files of a user's object without code.
+
+    Parameters
+    ----------
+    prefix : str
+        The prefix folder.
+    name : str
+        ``user/name/version``; anything else raises `RuntimeError`.
+    """
+
+    def __init__(self, prefix: str, name: str) -> None:
+        self.username, self.name, self.version = check_name(str(self.asset_type), name, 3)
+        self.fullname = name
+        self.prefix = prefix
+        super().__init__(hashed_or_simple(prefix, str(self.asset_folder), name))
+
+
+class UserCodeStorage(CodeStorage):
+    """The files of a user's object with code.
+
+    Parameters
+    ----------
+    prefix : str
+        The prefix folder.
+    name : str
+        ``user/name/version``; anything else raises `RuntimeError`.
+    language : str, optional
+        The language of the code, by default the declared one.
+    """
+
+    def __init__(self, prefix: str, name: str, language: str | None = None) -> None:
+        self.username, self.name, self.version = check_name(str(self.asset_type), name, 3)
+        self.fullname = name
+        self.prefix = prefix
+        super().__init__(hashed_or_simple(prefix, str(self.asset_folder), name), language)
+
+
 def _declared_language(declaration: str | bytes | Mapping[str, Any]) -> str:
     """Return the language a declaration names, ``unknown`` when it names none that is known."""
     if isinstance(declaration, (str, bytes)):
