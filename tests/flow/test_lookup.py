@@ -161,6 +161,12 @@ def test_folders_that_are_not_looked_into(write, work):
         get_class("Hidden")
 
 
+def test_a_copy_of_our_own_sources_is_not_looked_into(write, trace):
+    write("clone/beat/backend/python/flow/modules/stages.py", "class H5FlowTestStage: pass")
+    assert get_class("H5FlowTestStage") is H5FlowTestStage
+    assert trace == []
+
+
 def test_errors_of_the_module_are_shown(write):
     write("broken.py", "import nothing_like_this\nclass Broken: pass")
     with pytest.raises(ModuleNotFoundError, match="nothing_like_this"):

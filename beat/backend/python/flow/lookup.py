@@ -26,6 +26,7 @@ MODULES_FOLDER = "h5flow_modules"
 SKIPPED_FOLDERS = ("__pycache__", "site-packages", "node_modules", "build", "dist")
 SKIPPED_FILES = ("setup.py", "conftest.py", "h5flow.py")
 BUILTIN = f"{__package__}.modules"
+OWN_SOURCES = os.path.join(os.sep, *str(__package__).split("."))
 
 _loaded: dict[str, ModuleType] = {}
 
@@ -117,8 +118,8 @@ def _candidates(folders: Iterable[str]) -> Iterator[str]:
 def _walk(folder: str, visited: set[str]) -> Iterator[str]:
     """Yield a folder and those below it, in the order of their names, each real one once."""
     real = os.path.realpath(folder)
-    if real in visited or not os.path.isdir(real):
-        return
+    if real in visited or not os.path.isdir(real) or real.endswith(OWN_SOURCES):
+        return  # what is in a copy of our sources is there once already: in this very package
     visited.add(real)
     yield real
     try:
