@@ -10,12 +10,17 @@ from ..environment import ENVIRONMENT_FILE, environment
 from .arguments import Parser
 
 
-def main(arguments: Sequence[str] | None = None, path: str = ENVIRONMENT_FILE) -> int:
-    """Run the command ``describe``; return its exit status."""
+def make_parser() -> Parser:
+    """Return the parser of the command line."""
     parser = Parser("describe", "Print the environment of this machine as JSON.", debug=False)
     parser.add_argument("name", nargs="?", help="name of the environment")
     parser.add_argument("version", nargs="?", help="version of the environment")
-    options = parser.parse_intermixed_args(arguments)
+    return parser
+
+
+def main(arguments: Sequence[str] | None = None, path: str = ENVIRONMENT_FILE) -> int:
+    """Run the command ``describe``; return its exit status."""
+    options = make_parser().parse_intermixed_args(arguments)
     try:
         described = environment(options.name, options.version, path)
     except (OSError, ValueError) as error:

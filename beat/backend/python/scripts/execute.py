@@ -8,8 +8,8 @@ from collections.abc import Sequence
 from .arguments import Parser
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command ``execute``; return its exit status."""
+def make_parser() -> Parser:
+    """Return the parser of the command line."""
     parser = Parser("execute", "Run the algorithm of a block.")
     parser.add_argument("--cache", default="/cache", metavar="<path>", help="folder of the cache")
     parser.add_argument("--loop", metavar="<addr>", help="address of the loop's evaluator")
@@ -17,7 +17,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("addr", help="address of the controlling process")
     parser.add_argument("dir", help="folder with configuration.json and prefix/")
     parser.add_argument("db_addr", nargs="?", help="address of the databases provider")
-    options = parser.parse_intermixed_args(arguments)
+    return parser
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command ``execute``; return its exit status."""
+    options = make_parser().parse_intermixed_args(arguments)
 
     from .process import log_to_stderr
     from .running import run_algorithm

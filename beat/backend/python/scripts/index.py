@@ -13,8 +13,8 @@ if TYPE_CHECKING:
     from ..database import Database
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command ``index``; return its exit status."""
+def make_parser() -> Parser:
+    """Return the parser of the command line."""
     parser = Parser("index", "Index the views of a database.")
     parser.add_argument("--uid", type=int, metavar="UID", help="user to run as")
     parser.add_argument("--db_root_folder", metavar="F", help="folder of the raw data")
@@ -23,7 +23,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("database", help="name/version")
     parser.add_argument("protocol", nargs="?", help="only this protocol")
     parser.add_argument("set", nargs="?", help="only this set of it")
-    options = parser.parse_intermixed_args(arguments)
+    return parser
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command ``index``; return its exit status."""
+    options = make_parser().parse_intermixed_args(arguments)
 
     from ..execution.failures import describe_failure
     from .privileges import become
