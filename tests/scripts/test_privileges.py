@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import os
 import pwd
 import shutil
@@ -23,6 +24,12 @@ UNKNOWN = 54321
 # This interpreter may be in a folder that other users cannot read: what is imported late, when
 # it is needed, must be there before.
 LATE = "encodings.ascii"
+
+# Root without its powers, except that it reads what it likes (capability 1).
+NO_CAPABILITIES = (
+    "ctypes; ctypes.CDLL(None).capset("
+    "(ctypes.c_uint32 * 2)(0x20080522), (ctypes.c_uint32 * 6)(2, 2))"
+)
 
 as_root = pytest.mark.skipif(os.getuid() != 0, reason="only root can become somebody else")
 
@@ -61,8 +68,11 @@ def test_nothing_to_do() -> None:
     become(os.getuid())
 
 
-@pytest.mark.parametrize("uid", ["65534", 1.5, True, -1])
+@pytest.mark.parametrize(
+    "uid", ["65534", 1.5, 0.0, True, False, -1, 2**32 - 1, 2**32, 2**70], ids=repr
+)
 def test_what_is_no_user(uid: Any) -> None:
+    """Neither what equals 0 without being it, nor the number that stands for «no change»."""
     with pytest.raises(ValueError, match="number"):
         become(uid)
 
@@ -123,17 +133,92 @@ def test_there_is_no_way_back() -> None:
     code = (
         "import os, pwd\n"
         "from beat.backend.python.scripts.privileges import become\n"
+        "os.setgroups([0, 4, 27])\n"
         f"become({NOBODY})\n"
-        "for change in (os.setuid, os.seteuid, os.setgid, os.setegid):\n"
+        "ways = {change: (0,) for change in (os.setuid, os.seteuid, os.setgid, os.setegid)}\n"
+        "ways |= {os.setresuid: (-1, 0, -1), os.setresgid: (-1, 0, -1), os.setgroups: ([0],)}\n"
+        "for change, arguments in ways.items():\n"
         "    try:\n"
-        "        change(0)\n"
+        "        change(*arguments)\n"
         "    except PermissionError:\n"
         "        pass\n"
         "    else:\n"
         "        raise SystemExit(change.__name__)\n"
+        "print(*os.getresuid(), *os.getresgid(), *os.getgroups())\n"
     )
     process = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert process.returncode == 0, process.stderr
+    assert process.stdout.split() == [str(i) for i in ids(NOBODY)]
+
+
+@as_root
+def test_a_way_back_that_was_kept_is_closed() -> None:
+    """A process that is that user already, and could be root again, is not left so."""
+    code = (
+        "import os, pwd\n"
+        "from beat.backend.python.scripts.privileges import become\n"
+        f"os.setresuid({NOBODY}, {NOBODY}, 0)\n"
+        "try:\n"
+        f"    become({NOBODY})\n"
+        "except PermissionError:\n"
+        "    raise SystemExit(0)\n"
+        "raise SystemExit(os.getresuid()[2] == 0)\n"
+    )
+    assert subprocess.run([sys.executable, "-c", code]).returncode == 0
+
+
+WHERE = """
+import os
+from pathlib import Path
+
+secret = Path({secret!r})
+try:
+    told = secret.read_text()
+except PermissionError:
+    told = "not told"
+
+class Algorithm:
+    def process(self, inputs, data_loaders, outputs):
+        Path({made!r}).write_text("made")
+        raise RuntimeError(repr([told, *map(os.environ.get, ["HOME", "USER", "LOGNAME"])]))
+"""
+
+
+@as_root
+@pytest.mark.parametrize("uid", [NOBODY, UNKNOWN, 0])
+def test_what_only_root_may_read_is_kept_from_others(workspace: Workspace, uid: int) -> None:
+    secret, made = workspace.directory.with_name("secret"), workspace.cache / "made"
+    workspace.write_algorithm(WHERE.format(secret=str(secret), made=str(made)))
+    given = {"in": workspace.write_input("in", [1])}
+    workspace.configure("user/tested/1", given, uid=uid)
+    secret.write_text("told")
+    open_up(workspace.directory.parent)
+    secret.chmod(0o600)
+    result = run_block(workspace, LATE)
+    told, *names = ast.literal_eval(result.user_error.rpartition("RuntimeError: ")[2])
+    assert told == ("told" if uid == 0 else "not told")
+    assert made.stat().st_uid == uid
+    if uid == NOBODY:
+        user = pwd.getpwuid(uid)
+        assert names == [user.pw_dir, user.pw_name, user.pw_name]
+    elif uid == UNKNOWN:
+        assert names == ["/", str(uid), str(uid)]
+
+
+@as_root
+def test_no_user_code_is_run_if_the_user_cannot_be_changed(workspace: Workspace) -> None:
+    """Neither at import nor later: the block fails, with a clear error."""
+    made = workspace.cache / "made"
+    workspace.write_algorithm(
+        WHERE.format(secret="/nowhere", made=str(made)) + f"\nPath({str(made)!r}).touch()"
+    )
+    given = {"in": workspace.write_input("in", [1])}
+    workspace.configure("user/tested/1", given, uid=UNKNOWN)
+    open_up(workspace.directory.parent)
+    result = run_block(workspace, f"{LATE}, {NO_CAPABILITIES}")
+    assert result.status == 1
+    assert f"cannot run as user {UNKNOWN}: this process runs as 0" in result.system_error
+    assert not made.exists()
 
 
 def test_a_user_that_is_none(workspace: Workspace) -> None:
