@@ -279,6 +279,7 @@ class MessageHandler(threading.Thread):
         self.stop.set()
         if self.ident is not None and threading.current_thread() is not self:
             self._ended.wait()
+            self.join()
         self._close()
 
     def _close(self) -> None:
