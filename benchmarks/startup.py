@@ -16,32 +16,41 @@ from .harness import Pair, case
 
 #: What the installed console scripts do
 COMMAND = "import sys; from {} import main; sys.argv[0] = '{}'; sys.exit(main())"
-NOTHING = partial(subprocess.check_call, [sys.executable, "-c", "pass"])
 
 
-def python(code: str, *arguments: str) -> Callable[[], int]:
-    """Return a function that runs code in a new process; it prints to nowhere."""
+def python(folder: Path, code: str, *arguments: str) -> Callable[[], int]:
+    """Return a function that runs code in a new process; it prints to nowhere.
+
+    All modules are compiled by the first call, and kept in the folder: so it is where a package
+    is installed, but not where it is being worked on.
+    """
+    environment = {**os.environ, "PYTHONPYCACHEPREFIX": str(folder)}
+    environment.pop("PYTHONDONTWRITEBYTECODE", None)
     command = [sys.executable, "-c", code, *arguments]
-    return partial(subprocess.check_call, command, stdout=subprocess.DEVNULL)
+    return partial(subprocess.check_call, command, stdout=subprocess.DEVNULL, env=environment)
 
 
 @case("import execution", 1.15)
 def imports(folder: Path, n: int) -> Iterator[Pair]:
     """The limit imports what it needs of others."""
-    yield Pair(python("import beat.backend.python.execution"), python("import numpy, zmq"))
+    yield Pair(
+        python(folder, "import beat.backend.python.execution"),
+        python(folder, "import numpy, zmq"),
+    )
 
 
 @case("execute --help", 6)
 def execute_help(folder: Path, n: int) -> Iterator[Pair]:
     """The limit is Python's own start."""
     command = COMMAND.format("beat.backend.python.scripts.execute", "execute")
-    yield Pair(python(command, "--help"), NOTHING)
+    yield Pair(python(folder, command, "--help"), python(folder, "pass"))
 
 
 @case("beat --help", 6)
 def beat_help(folder: Path, n: int) -> Iterator[Pair]:
     """The same limit."""
-    yield Pair(python(COMMAND.format("beat.backend.python.cli", "beat"), "--help"), NOTHING)
+    command = COMMAND.format("beat.backend.python.cli", "beat")
+    yield Pair(python(folder, command, "--help"), python(folder, "pass"))
 
 
 @case("algorithm with 20 formats", 3)

@@ -11,10 +11,8 @@ import os
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
-import simplejson
-
 from . import jsontext
-from .utils import AbstractStorage, NumpyJSONEncoder, Prefix, shown_path
+from .utils import AbstractStorage, Prefix, shown_path
 
 if TYPE_CHECKING:
     from .schema import Finding
@@ -156,7 +154,9 @@ class Asset:
 
     def json_dumps(self, indent: int = 4) -> str:
         """Return the declaration as JSON text."""
-        return simplejson.dumps(self.data, indent=indent, cls=NumpyJSONEncoder)
+        from .numpyjson import dumps
+
+        return dumps(self.data, indent)
 
     def __str__(self) -> str:
         return self.json_dumps()
@@ -233,8 +233,9 @@ class Asset:
         except (OSError, jsontext.MalformedJSON):
             return declared
         loaded = self._loaded(copy.deepcopy(stored)) if isinstance(stored, dict) else None
-        same = simplejson.dumps(loaded, indent=4, cls=NumpyJSONEncoder) == declared
-        return simplejson.dumps(stored, indent=4) if same else declared
+        from .numpyjson import dumps
+
+        return dumps(stored) if dumps(loaded) == declared else declared
 
     def _loaded(self, declaration: JSON) -> JSON:
         """Return what loading makes of a declaration, which may be changed."""

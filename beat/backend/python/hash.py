@@ -6,17 +6,16 @@ existing cache, so none of them may ever change.
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping
 from typing import Any
-
-import simplejson
 
 
 def _sha256(s: str | bytes) -> str:
     """Return the digest of a text (as UTF-8) or of bytes."""
     if isinstance(s, str):
         s = s.encode("utf-8")
+    import hashlib  # loads a library of several MB, and not every block needs it
+
     return hashlib.sha256(s).hexdigest()
 
 
@@ -52,11 +51,15 @@ def hashJSON(contents: Any, description_key: str) -> str:
     """Return the hash of a declaration, in which the key of the description does not count."""
     if isinstance(contents, Mapping):
         contents = {key: value for key, value in contents.items() if key != description_key}
+    import simplejson
+
     return _sha256(simplejson.dumps(contents, sort_keys=True))
 
 
 def hashJSONFile(path: str, key: str) -> str:
     """Return :func:`hashJSON` of a file, or the hash of its bytes when it holds no JSON."""
+    import simplejson
+
     try:
         with open(path, encoding="utf-8") as f:
             contents = simplejson.load(f)
@@ -67,6 +70,8 @@ def hashJSONFile(path: str, key: str) -> str:
 
 def hashFileContents(path: str) -> str:
     """Return the hash of a file's bytes, read in pieces."""
+    import hashlib
+
     with open(path, "rb") as f:
         return hashlib.file_digest(f, "sha256").hexdigest()
 

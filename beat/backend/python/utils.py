@@ -5,14 +5,38 @@ from __future__ import annotations
 import collections
 import os
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any, NamedTuple
-
-import numpy
-import simplejson
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from . import hash as hashing
 from . import jsontext
 from .publish import publish
+
+if TYPE_CHECKING:
+    from .numpyjson import NumpyJSONEncoder as NumpyJSONEncoder
+
+__all__ = [
+    "EXTENSIONS",
+    "MAX_NAME",
+    "AbstractStorage",
+    "CodeDeclaration",
+    "CodeStorage",
+    "Declaration",
+    "File",
+    "NumpyJSONEncoder",
+    "Prefix",
+    "Storage",
+    "UserCodeStorage",
+    "UserStorage",
+    "check_name",
+    "error_on_duplicate_key_hook",
+    "extension_for_language",
+    "has_argument",
+    "hashed_or_simple",
+    "safe_rmdir",
+    "safe_rmfile",
+    "shown_path",
+    "simple_path",
+]
 
 #: the longest part of a name, in bytes: file names can be no longer than 255, with all suffixes
 MAX_NAME = 200
@@ -246,7 +270,9 @@ class AbstractStorage:
         if description:
             self.doc.save(description)
         if not isinstance(declaration, str):
-            declaration = simplejson.dumps(declaration, indent=4, cls=NumpyJSONEncoder)
+            from .numpyjson import dumps
+
+            declaration = dumps(declaration)
         self.json.save(declaration)
 
 
@@ -388,19 +414,13 @@ def _declared_language(declaration: str | bytes | Mapping[str, Any]) -> str:
     return language if isinstance(language, str) and language in EXTENSIONS else "unknown"
 
 
-class NumpyJSONEncoder(simplejson.JSONEncoder):
-    """Writes arrays and scalars as plain lists and numbers, dtypes by their names."""
+def __getattr__(name: str) -> Any:
+    """Load the encoder of JSON when it is asked for: blocks run without it."""
+    if name == "NumpyJSONEncoder":
+        from .numpyjson import NumpyJSONEncoder
 
-    def default(self, o: Any) -> Any:
-        """Return what stands for a numpy object; `TypeError` for anything else."""
-        if isinstance(o, (numpy.ndarray, numpy.generic)):
-            return o.tolist()
-        if isinstance(o, numpy.dtype) or (
-            isinstance(o, type) and issubclass(o, (numpy.generic, str))
-        ):
-            dtype = numpy.dtype(o)
-            return "string" if dtype.kind == "U" else dtype.name
-        return super().default(o)
+        return NumpyJSONEncoder
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
 def error_on_duplicate_key_hook(pairs: Iterable[tuple[str, Any]]) -> dict[str, Any]:

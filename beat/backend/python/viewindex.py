@@ -19,7 +19,6 @@ from operator import itemgetter
 from typing import Any
 
 from .publish import publish
-from .utils import NumpyJSONEncoder
 
 Entry = tuple[Any, ...]  # a named tuple, its fields sorted by name
 
@@ -47,6 +46,8 @@ def write_index(filename: str, entries: Any) -> None:
     """
     if not isinstance(entries, list):
         raise RuntimeError(f"index() must return a list, got {type(entries).__name__}")
+    from .numpyjson import NumpyJSONEncoder
+
     encode = NumpyJSONEncoder(allow_nan=True).encode
     expected: tuple[str, ...] = ()
     text = io.BytesIO()

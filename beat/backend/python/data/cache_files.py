@@ -7,7 +7,6 @@ For an output path ``P`` and a range of indices there are four files: ``P.<start
 
 from __future__ import annotations
 
-import hashlib
 import os
 import re
 import time
@@ -185,6 +184,8 @@ def verify_file(path: str) -> str:
         )
         if _verified.get(path) == identity:
             return expected
+        import hashlib
+
         digest = hashlib.file_digest(data, "sha256").hexdigest()
     if digest != expected:
         raise OSError(f"wrong checksum: `{path}' has {digest}, its file says {expected[:80]!r}")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import os
 from collections import deque
 from collections.abc import Sequence
@@ -25,6 +24,8 @@ class _Digest:
     """A SHA-256 whose large pieces are hashed by a thread, while the disk takes them."""
 
     def __init__(self) -> None:
+        import hashlib
+
         self._digest = hashlib.sha256()
         self._pool: ThreadPoolExecutor | None = None
         self._running: deque[tuple[Future[None], int]] = deque()
