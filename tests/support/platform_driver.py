@@ -12,6 +12,7 @@ import subprocess
 import sys
 import tempfile
 import tomllib
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -49,14 +50,14 @@ def find_free_address() -> str:
 class _Started:
     """A script, running; what it prints is kept."""
 
-    def __init__(self, script: str, *arguments: str) -> None:
+    def __init__(self, script: str, *arguments: str, environment: Mapping[str, str]) -> None:
         with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
             self._files = [open(os.dup(file.fileno()), "rb") for file in (out, err)]  # noqa: SIM115
             self.process = subprocess.Popen(
                 [script, *arguments],
                 stdout=out,
                 stderr=err,
-                env={**os.environ, "PYTHONPATH": str(ROOT)},
+                env=environment,
             )
 
     def wait(self) -> int:
@@ -90,13 +91,23 @@ class SubprocessDriver:
         The folder of the cache.
     debug : bool
         Whether the scripts get ``--debug``.
+    environment : dict, optional
+        The environment of the scripts; by default they find the package here.
     """
 
-    def __init__(self, scripts: Path, directory: Path, cache: Path, debug: bool = False) -> None:
+    def __init__(
+        self,
+        scripts: Path,
+        directory: Path,
+        cache: Path,
+        debug: bool = False,
+        environment: Mapping[str, str] | None = None,
+    ) -> None:
         self.scripts = scripts
         self.directory = str(directory)
         self.cache = str(cache)
         self.options = ["--debug"] if debug else []
+        self.environment = environment or {**os.environ, "PYTHONPATH": str(ROOT)}
         self.started: list[_Started] = []
         self.algorithm: _Started | None = None
 
@@ -109,7 +120,9 @@ class SubprocessDriver:
         script = shutil.which(name, path=str(self.scripts))
         if script is None:
             raise RuntimeError(f"no `{name}' in {self.scripts}")
-        self.started.append(_Started(script, *self.options, *arguments))
+        self.started.append(
+            _Started(script, *self.options, *arguments, environment=self.environment)
+        )
         return self.started[-1]
 
     def process(self, configuration: JSON) -> JSON:
