@@ -23,6 +23,7 @@ setup(
             "pytest-timeout",
             "pytest-xdist",
             "hypothesis",
+            "ipython",
             "psutil",
             *HDF5,
             *MONGODB,
@@ -39,6 +40,6 @@ setup(
             "pymongo>=4.3",
             "pytest",
         ],
-        "docs": ["sphinx", "furo"],
+        "docs": ["sphinx", "furo", "sphinx-argparse", "sphinx-click"],
     },
 )
