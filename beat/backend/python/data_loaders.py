@@ -6,14 +6,11 @@ which none of the inputs changes.
 
 from __future__ import annotations
 
-from array import array
 from bisect import bisect_left
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, overload
 
-import numpy
-
-from .data.indices import Intervals, common_split, positions_in
+from .data.indices import Column, Intervals, as_array, common_split, compact, positions_in
 from .data.source import NO_UNIT, Unit, intervals_of
 
 if TYPE_CHECKING:
@@ -32,7 +29,7 @@ class _LoadedInput:
         self.name = name
         self.source = source
         self.units = units
-        self.positions: array[int] = array("q")
+        self.positions: Column = range(0)
         self.blocks_read = 0
         self.forget()
 
@@ -43,8 +40,11 @@ class _LoadedInput:
 
     def align(self, mixed: Intervals) -> None:
         """Find the unit of this input for each unit of the loader."""
-        starts = numpy.asarray(self.units.starts)
-        self.positions = array("q", positions_in(starts, numpy.asarray(mixed.starts)).tobytes())
+        if mixed == self.units:
+            self.positions = range(len(mixed))
+            return
+        starts, wanted = as_array(self.units.starts), as_array(mixed.starts)
+        self.positions = compact(positions_in(starts, wanted))
 
     def at(self, index: int) -> Any:
         """Return the data of this input for a unit of the loader."""

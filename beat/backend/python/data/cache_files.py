@@ -10,12 +10,10 @@ from __future__ import annotations
 import os
 import re
 import time
-from array import array
 from collections.abc import Sequence
+from typing import Any
 
-import numpy
-
-from .indices import Intervals
+from .indices import Column, Intervals, compact, joined
 
 DATA = "data"
 INDEX = "index"
@@ -23,6 +21,7 @@ CHECKSUM = ".checksum"
 ENCODINGS = ("binary", "json")
 
 SCAN_BYTES = 1 << 16
+SCAN_UNITS = 1 << 14
 LONGEST_HEADER = 80  # "start end size" with three numbers of 64 bits
 
 # A file that was written this short a while before it was verified may be written again without
@@ -58,8 +57,14 @@ class UnitTable:
         self.encoding = encoding
         self.format_name = format_name
         self.units = Intervals()
-        self.offsets = array("q")
-        self.sizes = array("q")
+        self.offsets: Column = range(0)
+        self.sizes: Column = range(0)
+
+    def extend(self, starts: Any, ends: Any, offsets: Any, sizes: Any) -> None:
+        """Append units, by columns."""
+        self.units.extend(Intervals(starts, ends))
+        self.offsets = joined(self.offsets, compact(offsets))
+        self.sizes = joined(self.sizes, compact(sizes))
 
 
 def range_files(filename: str, start_index: int, end_index: int) -> RangeFiles:
@@ -210,8 +215,7 @@ def append_units(units: Intervals, more: Intervals, path: str) -> None:
             f"{what} between cache files: `{path}' starts with index {more.starts[0]}, "
             f"expected {units.ends[-1] + 1}"
         )
-    units.starts.extend(more.starts)
-    units.ends.extend(more.ends)
+    units.extend(more)
 
 
 def read_index(path: str) -> Intervals:
@@ -222,15 +226,21 @@ def read_index(path: str) -> Intervals:
     OSError
         If it cannot be read, if it holds anything else, or no unit at all.
     """
-    with open(path, "rb") as f:
-        lines = f.read().splitlines()
+    units = Intervals()
     try:
-        pairs = [(int(start), int(end)) for start, end in map(bytes.split, lines)]
-    except ValueError:
-        pairs = []
-    if not pairs:
+        with open(path, "rb") as f:
+            while lines := f.readlines(SCAN_BYTES):
+                units.extend(Intervals(*zip(*map(_two_numbers, lines), strict=True)))
+    except (ValueError, OverflowError):
+        units = Intervals()
+    if not len(units):
         raise OSError(f"damaged index: `{path}' must have a line `start end' for each unit")
-    return Intervals.of(pairs)
+    return units
+
+
+def _two_numbers(line: bytes) -> tuple[int, int]:
+    start, end = line.split()
+    return int(start), int(end)
 
 
 def scan_data(path: str) -> UnitTable:
@@ -254,8 +264,7 @@ def scan_data(path: str) -> UnitTable:
 
 def _scan_units(descriptor: int, path: str, table: UnitTable, position: int) -> None:
     file_size = os.fstat(descriptor).st_size
-    add_start, add_end = table.units.starts.append, table.units.ends.append
-    add_offset, add_size = table.offsets.append, table.sizes.append
+    found: list[tuple[int, int, int, int]] = []
     chunk, base = b"", position
     while position < file_size:
         at = position - base
@@ -264,22 +273,28 @@ def _scan_units(descriptor: int, path: str, table: UnitTable, position: int) -> 
             chunk, base, at = os.pread(descriptor, SCAN_BYTES, position), position, 0
             line_end = max(0, chunk.find(b"\n", 0, LONGEST_HEADER))
         try:
-            start, end, size_text = chunk[at:line_end].split()
-            size = int(size_text)
-            add_start(int(start))
-            add_end(int(end))
-            add_offset(base + line_end + 1)
-            add_size(size)
-        except (ValueError, OverflowError):
+            start, end, size = map(int, chunk[at:line_end].split())
+        except ValueError:
             size = 0
-        if size < 1:
+        if size < 1 or not 0 <= start <= end:
             raise _damaged(path, position, chunk[at : at + 40])
+        found.append((start, end, base + line_end + 1, size))
+        if len(found) == SCAN_UNITS:
+            _take(found, path, table)
         position = base + line_end + 1 + size
-    starts, ends = numpy.asarray(table.units.starts), numpy.asarray(table.units.ends)
-    wrong = numpy.flatnonzero((starts < 0) | (ends < starts))
-    if len(wrong) or position > file_size:
-        last = wrong[0] if len(wrong) else -1
-        raise _damaged(path, table.offsets[last], str(table.units[last]).encode())
+    _take(found, path, table)
+    if position > file_size:
+        raise _damaged(path, table.offsets[-1], str(table.units[-1]).encode())
+
+
+def _take(found: list[tuple[int, int, int, int]], path: str, table: UnitTable) -> None:
+    """Move what was found into the table."""
+    if found:
+        try:
+            table.extend(*zip(*found, strict=True))
+        except OverflowError:
+            raise _damaged(path, found[0][2], b"a number of more than 64 bits") from None
+        found.clear()
 
 
 def _damaged(path: str, position: int, got: bytes) -> OSError:

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import struct
-from array import array
 from collections.abc import Iterator, Sequence
 from time import perf_counter
 from typing import Any, NamedTuple, overload
@@ -13,7 +11,7 @@ import numpy
 
 from .cache_files import DATA, INDEX, append_units, covering_files, scan_data, verify_file
 from .formats import load_format
-from .indices import Intervals
+from .indices import Column, Intervals, compact, joined
 from .source import NO_UNIT, DataSource, Unit
 from .unit_file import LARGE_BYTES, UnitFile
 
@@ -51,34 +49,22 @@ class FileInfos(NamedTuple):
     size: int
 
 
-_ROW = struct.Struct("=5q")
-ROW_BYTES = _ROW.size
-_row_at = _ROW.unpack_from
-
-
 class _FileUnits(Sequence[FileInfos]):
-    """The places of units, in rows of 40 bytes: nothing else finds all five numbers as quickly.
+    """The places of units, in compact columns.
 
     Parameters
     ----------
-    files, offsets, sizes : sequence of int
+    files, offsets, sizes : range, array or iterable of int
         See `FileInfos`.
     intervals : Intervals
         The indices that the units cover.
     """
 
-    __slots__ = ("intervals", "rows")
+    __slots__ = ("files", "intervals", "offsets", "sizes")
 
-    def __init__(
-        self,
-        files: Sequence[int],
-        intervals: Intervals,
-        offsets: Sequence[int],
-        sizes: Sequence[int],
-    ) -> None:
+    def __init__(self, files: Any, intervals: Intervals, offsets: Any, sizes: Any) -> None:
         self.intervals = intervals
-        columns = files, intervals.starts, intervals.ends, offsets, sizes
-        self.rows = numpy.array(columns, numpy.int64).T.tobytes()
+        self.files, self.offsets, self.sizes = compact(files), compact(offsets), compact(sizes)
 
     @classmethod
     def of(cls, infos: Sequence[FileInfos]) -> _FileUnits:
@@ -87,6 +73,11 @@ class _FileUnits(Sequence[FileInfos]):
             return infos
         files, starts, ends, offsets, sizes = zip(*infos, strict=True) if len(infos) else [()] * 5
         return cls(files, Intervals(starts, ends), offsets, sizes)
+
+    @property
+    def columns(self) -> tuple[Column, ...]:
+        """The numbers of the files, the starts, the ends, the offsets and the sizes."""
+        return self.files, self.intervals.starts, self.intervals.ends, self.offsets, self.sizes
 
     def __len__(self) -> int:
         return len(self.intervals)
@@ -100,10 +91,10 @@ class _FileUnits(Sequence[FileInfos]):
     def __getitem__(self, index: int | slice) -> FileInfos | list[FileInfos]:
         if isinstance(index, slice):
             return [self[i] for i in range(len(self))[index]]
-        return FileInfos._make(_row_at(self.rows, ROW_BYTES * range(len(self))[index]))
+        return FileInfos._make([column[index] for column in self.columns])
 
     def __iter__(self) -> Iterator[FileInfos]:
-        return map(FileInfos._make, _ROW.iter_unpack(self.rows))
+        return map(FileInfos, *self.columns)
 
 
 class CachedDataSource(DataSource):
@@ -128,8 +119,7 @@ class CachedDataSource(DataSource):
     filenames: Sequence[str] = ()
     _encodings: Sequence[str] = ()
     _infos: Any = ()
-    _rows = b""
-    _row: Any = ().__getitem__
+    _columns: tuple[Column, ...] = (range(0),) * 5
     _codec: Any = None
     _open_files: dict[int, UnitFile] = {}
 
@@ -193,12 +183,14 @@ class CachedDataSource(DataSource):
             raise OSError(f"cache files of different formats {sorted(names)}: {self.filenames}")
         self._encodings = [table.encoding for table in tables]
         units = Intervals()
-        files, offsets, sizes = array("q"), array("q"), array("q")
+        offsets: Column = range(0)
+        sizes: Column = range(0)
         for number, table in enumerate(tables):
             append_units(units, table.units, self.filenames[number])
-            files.extend([number] * len(table.units))
-            offsets.extend(table.offsets)
-            sizes.extend(table.sizes)
+            offsets = joined(offsets, table.offsets)
+            sizes = joined(sizes, table.sizes)
+        counts = [len(table.units) for table in tables]
+        files = numpy.repeat(numpy.arange(len(tables), dtype="i"), counts)
         kept = units.overlap(start_index, end_index)
         clipped = units.clipped(start_index, end_index)
         return _FileUnits(files[kept], clipped, offsets[kept], sizes[kept]), names.pop()
@@ -211,26 +203,28 @@ class CachedDataSource(DataSource):
     @infos.setter
     def infos(self, infos: Any) -> None:
         self._infos = infos
-        self._rows = _FileUnits.of(infos).rows
+        self._columns = _FileUnits.of(infos).columns
 
     def __len__(self) -> int:
-        return len(self._rows) // ROW_BYTES
+        return len(self._columns[0])
 
     def __getitem__(self, index: int) -> Unit:
-        position = ROW_BYTES * index
-        if not 0 <= position < len(self._rows):
+        files, starts, ends, offsets, sizes = self._columns
+        if not 0 <= index < len(files):
             return NO_UNIT
-        number, start, end, offset, size = _row_at(self._rows, position)
+        number, size = files[index], sizes[index]
         if number != self.current_file_index:
             self._open(number)
         try:
-            data = self._read(self, self.current_file, offset, size - 1)
+            data = self._read(self, self.current_file, offsets[index], size - 1)
         except ValueError as error:
             raise ValueError(
-                f"damaged data: `{self.filenames[number]}', unit ({start}, {end}): {error}"
+                f"damaged data: `{self.filenames[number]}', unit "
+                f"({starts[index]}, {ends[index]}): {error}"
             ) from error
         self.nb_bytes_read += size
-        return data, start, end
+        start = starts[index]
+        return data, start, start if ends is starts else ends[index]
 
     def __iter__(self) -> Iterator[Unit]:
         return map(self.__getitem__, range(len(self)))

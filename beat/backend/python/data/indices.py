@@ -1,8 +1,8 @@
 """Index intervals of data units, kept compactly, and what several lists of them have in common.
 
 A data unit covers an inclusive interval of the indices of its synchronisation channel. Sources
-have up to millions of units: their intervals are kept in two arrays of machine integers, and
-whatever is computed from them takes time by the number of units, never by the span of indices.
+have up to millions of units: their intervals are kept in two columns of numbers (see `compact`),
+and whatever is computed from them takes time by the number of units, never by the span of indices.
 """
 
 from __future__ import annotations
@@ -10,12 +10,87 @@ from __future__ import annotations
 from array import array
 from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Sequence
-from operator import attrgetter, itemgetter
-from typing import Any, NamedTuple, overload
+from operator import attrgetter, eq, itemgetter
+from typing import Any, NamedTuple, TypeAlias, overload
 
 import numpy
 
 Pair = tuple[int, int]
+
+#: The types of arrays, with the number from which on each cannot hold what is given
+_WIDTHS = ("b", 1 << 7), ("h", 1 << 15), ("i", 1 << 31), ("q", 1 << 63)
+
+#: Many numbers in little memory: evenly spaced ones take none at all
+Column: TypeAlias = "range | array[int]"
+
+
+def compact(values: Any) -> Column:
+    """Keep numbers of at most 64 bits in as few bytes as there may be for each.
+
+    Parameters
+    ----------
+    values : range, array, numpy.ndarray or iterable of int
+        The numbers.
+
+    Returns
+    -------
+    range or array
+        A range if they are evenly spaced, as indices mostly are; else an array of the smallest
+        type that holds all of them.
+
+    Raises
+    ------
+    OverflowError
+        If a number has more than 64 bits.
+    """
+    if isinstance(values, range):
+        return values
+    if not isinstance(values, (array, numpy.ndarray)):
+        values = array("q", values)
+    numbers = numpy.asarray(values)
+    if len(numbers) < 2:
+        return range(int(numbers[0]), int(numbers[0]) + 1) if len(numbers) else range(0)
+    step = int(numbers[1]) - int(numbers[0])
+    if step and (numpy.diff(numbers) == step).all():
+        return range(int(numbers[0]), int(numbers[-1]) + (1 if step > 0 else -1), step)
+    largest = max(int(numbers.max()), -int(numbers.min()) - 1)
+    code = next(code for code, bound in _WIDTHS if largest < bound)
+    return _array(code, numbers)
+
+
+def _array(code: str, numbers: Any) -> array[int]:
+    result: array[int] = array(code)
+    result.frombytes(numpy.ascontiguousarray(numbers, dtype=code).tobytes())
+    return result
+
+
+def as_array(column: Column) -> numpy.ndarray[Any, numpy.dtype[numpy.int64]]:
+    """Return the numbers of a column for computations."""
+    if isinstance(column, range):
+        return numpy.arange(column.start, column.stop, column.step, dtype=numpy.int64)
+    return numpy.asarray(column, dtype=numpy.int64)
+
+
+def joined(column: Column, more: Column) -> Column:
+    """Return the numbers of both columns; the first may be changed."""
+    if not len(column) or not len(more):
+        return column if len(column) else more
+    if isinstance(column, range) and isinstance(more, range):
+        step = more[0] - column[-1]
+        if {step} >= {c.step for c in (column, more) if len(c) > 1} and step:
+            return range(column[0], more[-1] + (1 if step > 0 else -1), step)
+    code = max(_code_of(column), _code_of(more), key="bhiq".index)
+    if not isinstance(column, array) or column.typecode != code:
+        column = _array(code, as_array(column))
+    column.frombytes(as_array(more).astype(code).tobytes())
+    return column
+
+
+def _code_of(column: Column) -> str:
+    if isinstance(column, array):
+        return column.typecode
+    largest = max(column[0], column[-1], -column[0] - 1, -column[-1] - 1)
+    return next(code for code, bound in _WIDTHS if largest < bound)
 
 
 class Interval(NamedTuple):
@@ -26,7 +101,7 @@ class Interval(NamedTuple):
 
 
 class Intervals(Sequence[Interval]):
-    """Consecutive intervals, in 16 bytes each.
+    """Consecutive intervals, in at most 16 bytes each, in none if all are of one length.
 
     Parameters
     ----------
@@ -37,8 +112,10 @@ class Intervals(Sequence[Interval]):
     __slots__ = ("ends", "starts")
 
     def __init__(self, starts: Iterable[int] = (), ends: Iterable[int] = ()) -> None:
-        self.starts = _integers(starts)
-        self.ends = _integers(ends)
+        self.starts = _column(starts)
+        self.ends = _column(ends)
+        if isinstance(self.ends, range) and self.ends == self.starts:
+            self.ends = self.starts  # one is looked up for both
 
     @classmethod
     def of(cls, units: Sequence[Any]) -> Intervals:
@@ -73,7 +150,7 @@ class Intervals(Sequence[Interval]):
 
     def __eq__(self, other: object) -> bool:
         if isinstance(other, Intervals):
-            return self.starts == other.starts and self.ends == other.ends
+            return _equal(self.starts, other.starts) and _equal(self.ends, other.ends)
         return isinstance(other, Sequence) and self.pairs() == list(other)
 
     __hash__ = None  # type: ignore[assignment] # equal to lists, which cannot be hashed either
@@ -91,9 +168,21 @@ class Intervals(Sequence[Interval]):
         """Return the intervals as plain tuples."""
         return list(zip(self.starts, self.ends, strict=True))
 
+    def extend(self, more: Intervals) -> None:
+        """Append other intervals."""
+        self.starts = joined(self.starts, more.starts)
+        self.ends = joined(self.ends, more.ends)
+
+    def position(self, index: int) -> int:
+        """Return the position of the first interval that does not end before an index."""
+        ends = self.ends
+        if isinstance(ends, range):
+            return min(max(0, -((ends.start - index) // ends.step)), len(ends))
+        return bisect_left(ends, index)
+
     def overlap(self, start_index: int | None, end_index: int | None) -> slice:
         """Return the positions of the intervals that overlap a range."""
-        first = 0 if start_index is None else bisect_left(self.ends, start_index)
+        first = 0 if start_index is None else self.position(start_index)
         stop = len(self) if end_index is None else bisect_left(self.starts, end_index + 1)
         empty = start_index is not None and end_index is not None and end_index < start_index
         return slice(first, first if empty else max(first, stop))
@@ -101,10 +190,10 @@ class Intervals(Sequence[Interval]):
     def clipped(self, start_index: int | None, end_index: int | None) -> Intervals:
         """Return the intervals that overlap a range, none of them reaching beyond it."""
         kept = self[self.overlap(start_index, end_index)]
-        if len(kept) and start_index is not None:
-            kept.starts[0] = max(kept.starts[0], start_index)
-        if len(kept) and end_index is not None:
-            kept.ends[-1] = min(kept.ends[-1], end_index)
+        if len(kept) and start_index is not None and kept.starts[0] < start_index:
+            kept.starts = _with(kept.starts, 0, start_index)
+        if len(kept) and end_index is not None and kept.ends[-1] > end_index:
+            kept.ends = _with(kept.ends, len(kept) - 1, end_index)
         return kept
 
 
@@ -112,20 +201,21 @@ def common_split(lists: Sequence[Intervals]) -> Intervals:
     """Return the finest intervals cut wherever one of the lists is cut, where all have units."""
     if not lists or not all(map(len, lists)):
         return Intervals()
-    if len(lists) == 1:
-        return lists[0]
-    starts = [numpy.asarray(intervals.starts) for intervals in lists]
-    ends = [numpy.asarray(intervals.ends) for intervals in lists]
-    low = max(first[0] for first in starts)
-    high = min(last[-1] for last in ends) + 1
-    cuts = numpy.concatenate([*starts, *(last + 1 for last in ends)])
+    first = lists[0]
+    if all(intervals == first for intervals in lists[1:]):
+        return first
+    starts = [as_array(intervals.starts) for intervals in lists]
+    ends = [as_array(intervals.ends) for intervals in lists]
+    low = max(column[0] for column in starts)
+    high = min(column[-1] for column in ends) + 1
+    cuts = numpy.concatenate([*starts, *(column + 1 for column in ends)])
     # the lists are sorted already: a stable sort merges them
     cuts = numpy.sort(cuts[(cuts >= low) & (cuts <= high)], kind="stable")
     cuts = cuts[numpy.flatnonzero(numpy.diff(cuts, prepend=low - 1))]
     firsts, lasts = cuts[:-1], cuts[1:] - 1
     covered = numpy.ones(len(firsts), dtype=bool)
-    for first, last in zip(starts, ends, strict=True):
-        covered &= last[positions_in(first, firsts)] >= firsts
+    for start, end in zip(starts, ends, strict=True):
+        covered &= end[positions_in(start, firsts)] >= firsts
     return Intervals(firsts[covered], lasts[covered])
 
 
@@ -151,12 +241,18 @@ def mixDataIndices(list_of_lists: Sequence[Sequence[Any]]) -> list[Pair]:
     return common_split([Intervals.of(units) for units in list_of_lists]).pairs()
 
 
-def _integers(values: Iterable[int]) -> array[int]:
-    if isinstance(values, array):
-        return values
-    result: array[int] = array("q")
-    if isinstance(values, numpy.ndarray):
-        result.frombytes(numpy.ascontiguousarray(values, dtype=numpy.int64).tobytes())
-    else:
-        result.extend(values)
-    return result
+def _column(values: Iterable[int]) -> Column:
+    return values if isinstance(values, (range, array)) else compact(values)
+
+
+def _equal(one: Column, other: Column) -> bool:
+    if type(one) is type(other):
+        return one == other
+    return len(one) == len(other) and all(map(eq, one, other))
+
+
+def _with(column: Column, position: int, value: int) -> Column:
+    """Return a column in which one number is another one."""
+    changed = as_array(column).copy()
+    changed[position] = value
+    return compact(changed)

@@ -118,7 +118,7 @@ class DataSource:
             if not len(self.infos):
                 return self._find_by_reading(data_index)
             units = self._intervals()
-        position = bisect_left(units.ends, data_index)
+        position = units.position(data_index)
         covered = position < len(units.ends) and units.starts[position] <= data_index
         return self[position] if covered else NO_UNIT
 
