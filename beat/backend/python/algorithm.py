@@ -209,7 +209,7 @@ class Algorithm(Parametrized):
         return dataformat
 
     def uses_dict(self) -> JSON:
-        """Return what :func:`loader.load_module` needs to load the libraries in use."""
+        """Return what `loader.load_module` needs to load the libraries in use."""
         return loader_uses(self.uses, self.libraries)
 
     def runner(

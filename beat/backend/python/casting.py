@@ -1,7 +1,7 @@
 """How a value becomes the value of a field: what is taken as it is, converted, or refused.
 
 A field holds numbers (a numpy dtype), text (`str`) or objects (a class made by
-:func:`codec.make_class`), one or an array of them. *Safe* casting follows `numpy.can_cast` for
+`baseformat.make_class`), one or an array of them. *Safe* casting follows `numpy.can_cast` for
 single numbers, where a Python int counts as int64, a float as float64. The elements of arrays are
 converted by numpy without that check: algorithms write float64 arrays into float32 outputs.
 

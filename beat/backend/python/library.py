@@ -68,7 +68,7 @@ def names_in(uses: Any, errors: list[str]) -> dict[str, str]:
 
 
 def loader_uses(uses: Mapping[str, str] | None, libraries: Mapping[str, Library]) -> JSON:
-    """Return the mapping :func:`loader.load_module` wants: ``{alias: {path, uses}}``."""
+    """Return the mapping `loader.load_module` wants: ``{alias: {path, uses}}``."""
     return {
         alias: {"path": libraries[name].storage.code.path, "uses": libraries[name].uses_dict()}
         for alias, name in (uses or {}).items()
@@ -119,7 +119,7 @@ class Library(CodeAsset):
         self.libraries.update(load_libraries(self.prefix, uses, library_cache, self.errors))
 
     def uses_dict(self) -> JSON:
-        """Return what :func:`loader.load_module` needs to load the libraries in use.
+        """Return what `loader.load_module` needs to load the libraries in use.
 
         Raises
         ------

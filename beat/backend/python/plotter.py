@@ -69,7 +69,7 @@ class Plotter(Parametrized):
         self.libraries = load_libraries(prefix, self.uses or {}, libraries, self.errors)
 
     def uses_dict(self) -> JSON:
-        """Return what :func:`loader.load_module` needs to load the libraries in use."""
+        """Return what `loader.load_module` needs to load the libraries in use."""
         return loader_uses(self.uses, self.libraries)
 
     def _needs(self) -> Iterable[Asset]:

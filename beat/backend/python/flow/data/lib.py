@@ -52,7 +52,7 @@ def dereference(
 
     Returns
     -------
-    numpy.ma.MaskedArray, shape (n, k, *shape of a row of data)
+    numpy.ma.MaskedArray, shape (n, k) and that of a row of ``data``
         For each of the n selected rows the rows it refers to, by their numbers. k is the largest
         number of them, and at least 1; what there is less is masked.
     list of numpy.ndarray
@@ -101,7 +101,7 @@ def dereference_chain(
 
     Returns
     -------
-    numpy.ma.MaskedArray, shape (n, k1, ..., km, *shape of a row of data)
+    numpy.ma.MaskedArray, shape (n, k1, ..., km) and that of a row of ``data``
         For each of the n selected rows what its references lead to, one axis for each step.
     """
     rows = sel
