@@ -40,6 +40,6 @@ setup(
             "pymongo>=4.3",
             "pytest",
         ],
-        "docs": ["sphinx", "furo", "sphinx-argparse", "sphinx-click"],
+        "docs": ["sphinx", "furo", "numpydoc", "sphinx-argparse", "sphinx-click"],
     },
 )
