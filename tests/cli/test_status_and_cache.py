@@ -98,6 +98,35 @@ class TestCache:
         damage(cache)
         assert "2 outputs, 1 damaged" in beat("cache", "verify", status=1)
 
+    def test_what_was_set_aside(self, beat, cache):
+        beat("run", NAME)
+        assert beat("cache", "ls", "--damaged") == ""
+        damage(cache)
+        beat("run", NAME)
+        (row,) = json.loads(beat("cache", "ls", "--damaged", "--json"))
+        assert row["path"] in beat("cache", "ls", "--damaged")
+        assert row["problem"].startswith("wrong checksum")
+        shown = beat("cache", "verify")
+        assert shown == "2 outputs, 0 damaged\n1 set aside (beat cache ls --damaged)\n"
+        assert row["folder"] not in beat("cache", "gc")
+        assert row["folder"] in beat("cache", "gc", "--damaged", "--dry-run")
+        assert beat("cache", "gc", "--damaged") == row["folder"] + "\n"
+        assert not os.path.exists(row["folder"])
+
+    def test_removal_of_what_was_set_aside(self, beat, cache):
+        beat("run", NAME)
+        damage(cache)
+        beat("run", NAME)
+        assert len(beat("cache", "rm", NAME).splitlines()) == 3
+        assert beat("cache", "ls", "--damaged") == ""
+
+    def test_verification_of_indices(self, beat, cache):
+        beat("run", NAME)
+        (index,) = Path(cache).rglob("[!.]*.db")
+        index.write_text(index.read_text().replace("7", "8"))
+        shown = beat("cache", "verify", status=1)
+        assert shown.startswith(f"{index.relative_to(cache)}: wrong checksum")
+
     def test_tidying_up_after_the_dead(self, beat, prefix, cache):
         code = (
             "from beat.backend.python.publish import open_temporary\n"

@@ -6,6 +6,7 @@ import errno
 import json
 import os
 import random
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -22,7 +23,8 @@ from support.units import MEASUREMENT, open_source, values, write_integers
 from beat.backend.python import publish as publishing
 from beat.backend.python.data import CachedDataSink, hashed_file
 from beat.backend.python.dataformat import DataFormat
-from beat.backend.python.runner import RunFailed, Runner
+from beat.backend.python.runner import InlineEngine, Run, RunFailed, Runner
+from beat.backend.python.runner.aside import list_set_aside
 from beat.backend.python.runner.outputs import leftovers, list_outputs, verify
 from beat.backend.python.runner.record import write_json
 from beat.backend.python.viewindex import read_index, write_index
@@ -295,18 +297,118 @@ def test_a_damaged_output_is_as_good_as_none(
     assert not runner.decide(name)["work"].run
 
 
-@pytest.mark.parametrize("obstacle", [another_version, a_folder])
-def test_what_is_damaged_is_computed_again(
-    computed: tuple[str, Path, Path], obstacle: Callable[[Path], None]
-) -> None:
+def a_flip(path: Path) -> None:
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 2  # one digit becomes another
+    path.write_bytes(content)
+
+
+def an_end(path: Path) -> None:
+    path.write_bytes(path.read_bytes()[:-1])
+
+
+def run_again(computed: tuple[str, Path, Path]) -> tuple[Run, dict[str, tuple[str, ...]]]:
+    """Run the experiment in this process; return that, and why each block was computed."""
     name, prefix, cache = computed
-    runner = Runner(str(prefix), str(cache))
-    results = runner.run(name).results
-    block = next(b for b in runner.plan(name)[1].blocks if b.name == "work")
-    obstacle(cache / f"{block.paths[0]}.0.19.data")
-    run = runner.run(name)
+    reasons = {}
+    run = Runner(str(prefix), str(cache)).run(
+        name,
+        engine=InlineEngine(str(cache)),
+        on_event=lambda e: reasons.update({e.name: e.reasons} if e.state == "running" else {}),
+    )
+    assert (run.results["sum"]["count"].value, run.results["sum"]["total"].value) == (20, 190)
+    return run, reasons
+
+
+def work_of(computed: tuple[str, Path, Path]) -> str:
+    """Return where the cache keeps what the block has made."""
+    name, prefix, cache = computed
+    blocks = Runner(str(prefix), str(cache)).plan(name)[1].blocks
+    return next(block for block in blocks if block.name == "work").paths[0]
+
+
+@pytest.fixture
+def copied(computed: tuple[str, Path, Path], tmp_path: Path) -> tuple[str, Path, Path]:
+    """Return the same with another cache, which may be damaged."""
+    return (*computed[:2], shutil.copytree(computed[2], tmp_path / "copy"))
+
+
+@pytest.mark.parametrize(
+    ("kind", "obstacle"),
+    [
+        *(("data", obstacle) for obstacle in (a_flip, an_end, another_version, a_folder)),
+        *((kind, a_flip) for kind in ("index", "data.checksum", "index.checksum")),
+        ("data", nothing),
+        ("index", emptiness),
+    ],
+)
+def test_what_is_damaged_is_set_aside_and_computed_again(
+    copied: tuple[str, Path, Path],
+    kind: str,
+    obstacle: Callable[[Path], None],
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    path = work_of(copied)
+    file = copied[2] / f"{path}.0.19.{kind}"
+    obstacle(file)
+    content = file.read_bytes() if file.is_file() else None
+    run, reasons = run_again(copied)
     assert run.states["work"] == "done"
-    assert run.results == results
+    assert reasons["work"][-1] == f"out: set aside in .beat/damaged/{path}.1"
+    (aside,) = list_set_aside(str(copied[2]))
+    assert aside.path == path
+    assert aside.problem in caplog.text
+    assert any(aside.problem in reason for reason in reasons["work"])
+    if content is not None:
+        assert Path(aside.folder, file.name).read_bytes() == content
+    assert not [o for o in list_outputs(str(copied[2])) if ".beat" in o.path]
+
+
+def test_what_was_never_finished_is_removed(copied: tuple[str, Path, Path]) -> None:
+    (copied[2] / f"{work_of(copied)}.0.19.index").unlink()
+    assert run_again(copied)[0].states["work"] == "done"
+    assert [*list_set_aside(str(copied[2]))] == []
+
+
+def test_the_same_output_may_be_damaged_again(copied: tuple[str, Path, Path]) -> None:
+    for _ in range(3):
+        a_flip(copied[2] / f"{work_of(copied)}.0.19.data")
+        run_again(copied)
+    assert len([*list_set_aside(str(copied[2]))]) == 3
+
+
+def test_what_cannot_be_set_aside_is_removed(
+    copied: tuple[str, Path, Path], caplog: pytest.LogCaptureFixture
+) -> None:
+    (copied[2] / ".beat" / "damaged").touch()  # no folder can be made there
+    a_flip(copied[2] / f"{work_of(copied)}.0.19.data")
+    assert run_again(copied)[0].states["work"] == "done"
+    assert "cannot be set aside" in caplog.text
+
+
+@pytest.mark.parametrize("obstacle", [a_flip, an_end, emptiness, a_folder, a_link_to_nothing])
+def test_a_damaged_index_of_a_set_is_set_aside_and_made_again(
+    copied: tuple[str, Path, Path], obstacle: Callable[[Path], None]
+) -> None:
+    """Be it still JSON or not."""
+    (index,) = (path for path in copied[2].rglob("*.db") if ".beat" not in path.parts)
+    content = index.read_bytes()
+    obstacle(index)
+    run_again(copied)
+    assert index.read_bytes() == content
+    (aside,) = list_set_aside(str(copied[2]))
+    assert aside.path == str(index.relative_to(copied[2]))
+
+
+@pytest.mark.parametrize("obstacle", [a_flip, an_end, emptiness])
+@pytest.mark.parametrize("kind", ["records", "runs"])
+def test_damage_of_what_is_remembered_does_no_harm(
+    copied: tuple[str, Path, Path], kind: str, obstacle: Callable[[Path], None]
+) -> None:
+    for path in [*(copied[2] / ".beat" / kind).rglob("*.json")]:
+        obstacle(path)
+    run, _ = run_again(copied)
+    assert {*run.states.values()} == {"done" if kind == "records" else "cached"}
 
 
 # Tidying

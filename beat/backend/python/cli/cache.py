@@ -11,6 +11,8 @@ import simplejson
 
 from ..runner import Runner
 from ..runner import outputs as cached
+from ..runner.aside import list_set_aside
+from ..runner.indexing import index_problem
 from ..utils import NumpyJSONEncoder
 from .main import Folders, check_prefix
 
@@ -21,10 +23,14 @@ def cache() -> None:
 
 
 @cache.command()
+@click.option("--damaged", is_flag=True, help="What was set aside instead: path, folder, problem.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @click.pass_obj
-def ls(folders: Folders, as_json: bool) -> None:
+def ls(folders: Folders, damaged: bool, as_json: bool) -> None:
     """List the outputs in the cache: size, algorithm, path."""
+    if damaged:
+        _list_damaged(folders.cache, as_json)
+        return
     found = list(cached.list_outputs(folders.cache))
     if as_json:
         rows = [{"path": o.path, "size": o.size, "algorithm": o.algorithm} for o in found]
@@ -34,10 +40,23 @@ def ls(folders: Folders, as_json: bool) -> None:
         click.echo(f"{output.size:>12}  {output.algorithm:<40}  {output.path}")
 
 
+def _list_damaged(cache: str, as_json: bool) -> None:
+    found = list(list_set_aside(cache))
+    if as_json:
+        rows = [{"path": d.path, "folder": d.folder, "problem": d.problem} for d in found]
+        click.echo(simplejson.dumps(rows, indent=4))
+        return
+    for one in found:
+        click.echo(f"{one.path}  {one.folder}  {one.problem}")
+
+
 @cache.command()
 @click.pass_obj
 def verify(folders: Folders) -> None:
-    """Check every output against its checksums; the exit status is 1 if any is damaged."""
+    """Check every output and index against its checksums; the exit status is 1 if any is damaged.
+
+    Indices are those of sets of databases. What was set aside is counted, and not checked again.
+    """
     check_prefix(folders)
     damaged = total = 0
     for output in cached.list_outputs(folders.cache):
@@ -46,16 +65,25 @@ def verify(folders: Folders) -> None:
         if problem:
             damaged += 1
             click.echo(f"{output.path}: {problem}")
+    for path in cached.indices(folders.cache):
+        problem = index_problem(folders.cache, path)
+        if problem:
+            damaged += 1
+            click.echo(f"{path}: {problem}")
     click.echo(f"{total} outputs, {damaged} damaged")
+    aside = sum(1 for _ in list_set_aside(folders.cache))
+    if aside:
+        click.echo(f"{aside} set aside (beat cache ls --damaged)")
     if damaged:
         raise SystemExit(1)
 
 
 @cache.command()
 @click.option("--unused", is_flag=True, help="Also remove what no experiment of the prefix makes.")
+@click.option("--damaged", is_flag=True, help="Also remove what was damaged and set aside.")
 @click.option("-n", "--dry-run", is_flag=True, help="Only tell.")
 @click.pass_obj
-def gc(folders: Folders, unused: bool, dry_run: bool) -> None:
+def gc(folders: Folders, unused: bool, damaged: bool, dry_run: bool) -> None:
     """Remove what writers that are no more have left behind.
 
     What somebody else computed, and has no record here, is never removed.
@@ -65,6 +93,10 @@ def gc(folders: Folders, unused: bool, dry_run: bool) -> None:
         click.echo(name)
         if not dry_run:
             os.unlink(name)
+    for one in list_set_aside(folders.cache) if damaged else ():
+        click.echo(one.folder)
+        if not dry_run:
+            one.remove()
     if not unused:
         return
     for output in cached.unused(folders.cache, set(_wanted(folders))):
@@ -97,9 +129,13 @@ def _paths(runner: Runner, experiment: str) -> list[str]:
 @click.argument("blocks", metavar="[BLOCK]...", nargs=-1)
 @click.pass_obj
 def rm(folders: Folders, experiment: str, blocks: tuple[str, ...]) -> None:
-    """Remove what an experiment, or some of its blocks, made."""
+    """Remove what an experiment, or some of its blocks, made; damaged outputs of them too."""
     check_prefix(folders)
     wanted = _chosen(folders, experiment, blocks)
+    for one in list_set_aside(folders.cache):
+        if one.path in wanted:
+            click.echo(one.folder)
+            one.remove()
     for output in cached.list_outputs(folders.cache):
         if output.path in wanted:
             click.echo(output.path)

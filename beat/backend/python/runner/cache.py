@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import glob
+import logging
 import os
 import shutil
 from contextlib import suppress
@@ -10,8 +11,11 @@ from contextlib import suppress
 from ..asset import JSON
 from ..data import CachedDataSource, load_data_index, load_data_index_db
 from ..publish import is_leftover
+from .aside import set_aside
 from .plan import Block
 from .record import record_path
+
+logger = logging.getLogger(__name__)
 
 
 def what_is_missing(cache: str, prefix: str, block: Block) -> str | None:
@@ -35,13 +39,40 @@ def outputs_of(side: JSON) -> dict[str, str]:
     return {**paths, "result": side["result"]["path"]} if "result" in side else paths
 
 
+def keep_damaged(cache: str, prefix: str, block: Block) -> list[str]:
+    """Set the damaged outputs of a block aside; say which, and where they are now."""
+    told = []
+    for name, path in (item for side in block.sides for item in outputs_of(side).items()):
+        problem = _damage(cache, prefix, path)
+        if problem is None:
+            continue
+        try:
+            folder = set_aside(cache, path, _files(cache, path), problem)
+        except OSError as error:  # of a full disk, say
+            logger.warning("%s is damaged and cannot be set aside: %s", path, error)
+        else:
+            told.append(f"{name}: set aside in {os.path.relpath(folder, cache)}")
+    return told
+
+
+def _damage(cache: str, prefix: str, path: str) -> str | None:
+    """Say how an output is damaged; without any index, it was never finished."""
+    try:
+        _last_index(cache, prefix, path)
+    except OSError as error:
+        if any(name.endswith(".index") for name in _files(cache, path)):
+            return str(error)
+    except RuntimeError:  # its format is not what it was: that is no damage
+        pass
+    return None
+
+
 def forget(cache: str, block: Block) -> None:
     """Remove what a block made earlier, the records of it, and what dead writers left behind."""
     for path in block.paths:
         folder, stem = os.path.split(glob.escape(os.path.join(cache, path)))
-        names = glob.glob(os.path.join(folder, f"{stem}.*"))
-        names += filter(is_leftover, glob.glob(os.path.join(folder, f".{stem}.*")))
-        for name in [*names, record_path(cache, path)]:
+        unfinished = filter(is_leftover, glob.glob(os.path.join(folder, f".{stem}.*")))
+        for name in [*_files(cache, path), *unfinished, record_path(cache, path)]:
             try:
                 os.unlink(name)
             except FileNotFoundError:
@@ -50,17 +81,29 @@ def forget(cache: str, block: Block) -> None:
                 shutil.rmtree(name)
 
 
+def _files(cache: str, path: str) -> list[str]:
+    return glob.glob(glob.escape(os.path.join(cache, path)) + ".*")
+
+
 def _problem(cache: str, prefix: str, path: str, ends: set[int]) -> str | None:
+    try:
+        end = _last_index(cache, prefix, path)
+    except (OSError, RuntimeError) as error:
+        return f"damaged: {error}"
+    if end is None:
+        return "not in the cache"
+    return f"ends at index {end}, not at {max(ends)}" if ends and end not in ends else None
+
+
+def _last_index(cache: str, prefix: str, path: str) -> int | None:
+    """Read an output as far as it takes to know that it is whole; None if it is not there."""
     source = CachedDataSource()
     try:
         if not source.setup(os.path.join(cache, path + ".data"), prefix):
-            return "not in the cache"
-        end = source.last_data_index()
-    except (OSError, RuntimeError) as error:
-        return f"damaged: {error}"
+            return None
+        return source.last_data_index()
     finally:
         source.close()
-    return f"ends at index {end}, not at {max(ends)}" if ends and end not in ends else None
 
 
 def _ends_of_inputs(cache: str, side: JSON) -> set[int]:
@@ -70,10 +113,10 @@ def _ends_of_inputs(cache: str, side: JSON) -> set[int]:
 
 
 def last_index(cache: str, item: JSON) -> int | None:
-    """Return the last data index of an input; None if it is not there."""
-    if "database" in item:
+    """Return the last data index of an input; None if it is not there, or damaged."""
+    with suppress(RuntimeError, OSError):
+        if "database" not in item:
+            return load_data_index(cache, item["path"])[-1] - 1
         lists = load_data_index_db(cache, item["path"])
         return lists[0][-1] - 1 if lists else None
-    with suppress(RuntimeError, OSError):
-        return load_data_index(cache, item["path"])[-1] - 1
     return None

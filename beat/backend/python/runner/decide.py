@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
@@ -74,8 +75,11 @@ class Judge:
 
     def _why_stale(self, block: Block) -> tuple[str, ...]:
         for path in block.paths:
-            record = read_json(record_path(self.cache, path))
+            file = record_path(self.cache, path)
+            record = read_json(file)
             if record is None:
+                if os.path.lexists(file):
+                    return ("the record of how it was made is damaged",)
                 if self.strict:
                     return ("there is no record of how it was made",)
             elif record != self.records[block.name]:

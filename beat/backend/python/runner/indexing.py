@@ -6,7 +6,12 @@ import os
 import subprocess
 import sys
 
+from ..hash import hashFileContents
+from .aside import set_aside
 from .plan import Dataset
+from .record import read_json, record_path, write_json
+
+CONTENT = "content"
 
 
 class IndexingFailed(Exception):
@@ -14,7 +19,7 @@ class IndexingFailed(Exception):
 
 
 def index_set(prefix: str, cache: str, dataset: Dataset, root_folder: str) -> None:
-    """Index one set of a database.
+    """Index one set of a database, and note the checksum of the index.
 
     Raises
     ------
@@ -30,3 +35,38 @@ def index_set(prefix: str, cache: str, dataset: Dataset, root_folder: str) -> No
     if ended.returncode != 0:
         said = (ended.stderr or ended.stdout).strip()
         raise IndexingFailed(f"cannot index {'/'.join(which)} in {root_folder}:\n{said}")
+    index = os.path.join(cache, dataset.path)
+    write_json(record_path(cache, dataset.path), {CONTENT: hashFileContents(index)})
+
+
+def renew_index(prefix: str, cache: str, dataset: Dataset, root_folder: str) -> None:
+    """Index one set of a database if there is need to; a damaged index is set aside first.
+
+    Raises
+    ------
+    IndexingFailed
+        If its view fails.
+    OSError
+        If a damaged index cannot be set aside.
+    """
+    problem = index_problem(cache, dataset.path)
+    if problem is None:  # somebody else has done it meanwhile
+        return
+    index = os.path.join(cache, dataset.path)
+    if os.path.lexists(index):
+        set_aside(cache, dataset.path, [index], problem)
+    index_set(prefix, cache, dataset, root_folder)
+
+
+def index_problem(cache: str, path: str) -> str | None:
+    """Say what is wrong with an index; None if nothing is.
+
+    One that was made elsewhere, of which there is no record here, is taken as it is.
+    """
+    index = os.path.join(cache, path)
+    if not os.path.isfile(index):
+        return "there is no such file"
+    record = read_json(record_path(cache, path))
+    if record is None or record.get(CONTENT) == hashFileContents(index):
+        return None
+    return f"wrong checksum: expected {record.get(CONTENT)}"

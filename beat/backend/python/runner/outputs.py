@@ -62,6 +62,15 @@ def list_outputs(cache: str) -> Iterator[CachedOutput]:
         yield CachedOutput(path, files, read_json(record_path(cache, path)))
 
 
+def indices(cache: str) -> Iterator[str]:
+    """Yield the indices of sets of databases in a cache, by their paths."""
+    for folder, folders, names in os.walk(cache):
+        folders[:] = sorted(name for name in folders if not name.startswith("."))
+        for name in sorted(names):
+            if name.endswith(".db") and not name.startswith("."):
+                yield os.path.relpath(os.path.join(folder, name), cache)
+
+
 def verify(cache: str, prefix: str, output: CachedOutput) -> str | None:
     """Say what is wrong with an output; None if it is whole and unchanged."""
     source = CachedDataSource()

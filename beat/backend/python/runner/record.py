@@ -26,6 +26,7 @@ from .plan import Block, Plan
 
 VERSION = 1
 FOLDER = ".beat"
+DIGEST = "sha256"
 
 
 def record_path(cache: str, path: str) -> str:
@@ -40,13 +41,22 @@ def read_json(path: str) -> JSON | None:
             content = simplejson.load(f)
     except (OSError, ValueError):
         return None
-    return content if isinstance(content, dict) else None
+    if not isinstance(content, dict):
+        return None
+    expected = content.pop(DIGEST, None)
+    return content if expected in (None, _digest(content)) else None
 
 
 def write_json(path: str, content: JSON) -> None:
-    """Write a file of ours, making its folder."""
+    """Write a file of ours with the digest of its content, making its folder."""
+    plain = simplejson.loads(simplejson.dumps(content))
+    text = simplejson.dumps({**plain, DIGEST: _digest(plain)}, indent=1, sort_keys=True)
     os.makedirs(os.path.dirname(path), exist_ok=True)
-    publish(path, simplejson.dumps(content, indent=1, sort_keys=True).encode("utf-8"))
+    publish(path, text.encode("utf-8"))
+
+
+def _digest(content: JSON) -> str:
+    return hash_text(simplejson.dumps(content, sort_keys=True))
 
 
 def make_records(cache: str, experiment: Experiment, plan: Plan) -> dict[str, JSON]:
@@ -56,8 +66,7 @@ def make_records(cache: str, experiment: Experiment, plan: Plan) -> dict[str, JS
     hash_of = lru_cache(maxsize=None)(lambda asset: asset.hash())  # files are read once
     for block in plan.blocks:
         record = _record(cache, experiment, block, made, hash_of)
-        digest = hash_text(simplejson.dumps(record, sort_keys=True))
-        made.update(dict.fromkeys(block.paths, digest))
+        made.update(dict.fromkeys(block.paths, _digest(record)))
         records[block.name] = record
     return records
 

@@ -15,8 +15,9 @@ from .decide import Decision, Judge
 from .engines import Engine, Limits, Outcome, ProcessEngine
 from .events import Event, Failure, Run, RunFailed
 from .history import History, statistics
-from .indexing import index_set
+from .indexing import index_problem, renew_index
 from .keeping import keep
+from .locks import locked
 from .plan import Block, Plan, make_plan
 from .prepare import Parameters, check_forced, select, set_parameters
 from .record import make_records
@@ -157,7 +158,8 @@ class Runner:
         on_event = _one_at_a_time(on_event)
         experiment, plan, judge = self.plan(name, parameters)
         os.makedirs(self.cache, exist_ok=True)
-        if self._index(experiment, plan, on_event):
+        stop = stop or threading.Event()
+        if self._index(experiment, plan, on_event, stop):
             experiment, plan, judge = self.plan(name, parameters)
         forced = check_forced(plan, force)
         plan = select(plan, first, last)
@@ -167,7 +169,7 @@ class Runner:
             engine=engine or ProcessEngine(self.cache),
             slots=threading.Semaphore(jobs),
             limits=limits or Limits(),
-            stop=stop or threading.Event(),
+            stop=stop,
             kill=kill or threading.Event(),
             root_folders=self.root_folders,
             on_event=on_event,
@@ -185,19 +187,23 @@ class Runner:
             keep(self.store, plan, run, judge.records)
         return run
 
-    def _index(self, experiment: Experiment, plan: Plan, on_event: Callable[[Event], None]) -> bool:
-        """Index the datasets that are not indexed yet; tell whether there were any."""
-        missing = [
-            dataset
-            for dataset in plan.datasets
-            if not os.path.isfile(os.path.join(self.cache, dataset.path))
-        ]
+    def _index(
+        self,
+        experiment: Experiment,
+        plan: Plan,
+        on_event: Callable[[Event], None],
+        stop: threading.Event,
+    ) -> bool:
+        """Index the datasets that are not indexed, or damaged; tell whether there were any."""
+        missing = [d for d in plan.datasets if index_problem(self.cache, d.path) is not None]
         for dataset in missing:
             on_event(Event(dataset.name, "indexing"))
             began = time.monotonic()
             database = experiment.databases[dataset.database]
             root_folder = resolve_root_folder(database, self.root_folders)
-            index_set(self.prefix, self.cache, dataset, root_folder)
+            with locked(self.cache, dataset.path, lambda: None, stop.wait) as held:
+                if held:
+                    renew_index(self.prefix, self.cache, dataset, root_folder)
             on_event(Event(dataset.name, "indexed", time.monotonic() - began))
         return bool(missing)
 

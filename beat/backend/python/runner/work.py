@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 
 from ..asset import JSON
 from ..experiment import Experiment
-from .cache import forget, last_index
+from .cache import forget, keep_damaged, last_index
 from .decide import Decision, Judge
 from .engines import Control, Engine, Limits, Outcome, Usage
 from .events import Event
@@ -90,7 +90,8 @@ class Workshop:
             return outcome
 
     def _compute(self, block: Block, decision: Decision) -> Outcome:
-        self.on_event(Event(block.name, "running", reasons=decision.reasons))
+        aside = keep_damaged(self.judge.cache, self.judge.prefix, block)
+        self.on_event(Event(block.name, "running", reasons=(*decision.reasons, *aside)))
         forget(self.judge.cache, block)
         algorithm = self.experiment.algorithms[block.configuration["algorithm"]]
         ranges = ranges_of(self.judge.cache, block, algorithm)
