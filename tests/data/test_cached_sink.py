@@ -22,7 +22,7 @@ from support.units import (
 )
 
 from beat.backend.python import publish
-from beat.backend.python.data import CachedDataSink
+from beat.backend.python.data import CachedDataSink, cache_files
 from beat.backend.python.data.hashed_file import BACKGROUND_BYTES, HashedFile
 from beat.backend.python.dataformat import DataFormat
 
@@ -393,11 +393,45 @@ def test_the_index_is_the_last_to_appear_and_everything_is_durable_before(
     ]
     first_rename = events.index(("rename", renamed[0]))
     synced = {name.rsplit(".", 2)[0] for what, name in events[:first_rename] if what == "fsync"}
-    assert {".output.0.9.data", ".output.0.9.index"} <= synced
+    assert synced == {f".{name}" for name in renamed}
     assert events[-1] == ("fsync", os.path.basename(cache))
 
 
-@pytest.mark.parametrize("step", range(10))
+def test_what_was_written_here_is_not_hashed_again(
+    sink: CachedDataSink,
+    prefix: str,
+    cache: str,
+    filename: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Unless something tells that it has changed."""
+    monkeypatch.setattr(cache_files, "STAMP_SECONDS", -1)
+    sink.write(ONE, 0, 9)
+    sink.close()
+    with monkeypatch.context() as patch:
+        patch.delattr(hashlib, "file_digest")
+        assert values(open_source(prefix, filename)) == [(1, 0, 9)]
+    with Path(cache, "output.0.9.data").open("r+b") as f:
+        f.seek(-2, os.SEEK_END)
+        f.write(b"\x01")
+    os.utime(f.name)
+    with pytest.raises(OSError, match="wrong checksum"):
+        open_source(prefix, filename)
+
+
+def test_what_was_written_just_now_is_hashed_again(
+    sink: CachedDataSink, prefix: str, filename: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its time stamps would not tell that it has changed since."""
+    monkeypatch.setattr(cache_files, "STAMP_SECONDS", 1000)
+    sink.write(ONE, 0, 9)
+    sink.close()
+    monkeypatch.delattr(hashlib, "file_digest")
+    with pytest.raises(AttributeError, match="file_digest"):
+        open_source(prefix, filename)
+
+
+@pytest.mark.parametrize("step", range(9))
 def test_a_failure_at_any_step_of_publishing(
     sink: CachedDataSink, cache: str, monkeypatch: pytest.MonkeyPatch, step: int
 ) -> None:

@@ -12,8 +12,9 @@ from __future__ import annotations
 import fcntl
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
+from threading import Thread
 from typing import BinaryIO
 
 _TEMPORARY = re.compile(r"\..*\.([0-9]+)-[0-9a-f]{8}\.tmp")
@@ -59,12 +60,44 @@ def _is_locked(path: str) -> bool:
     return False
 
 
+def make_durable(files: Sequence[BinaryIO]) -> None:
+    """Wait until all that was written to some files is on the disk.
+
+    They are waited for at the same time, so that the file system writes its journal once, and
+    not once for each.
+    """
+    failures: list[OSError] = []
+
+    def sync(file: BinaryIO) -> None:
+        try:
+            os.fsync(file.fileno())
+        except OSError as error:
+            failures.append(error)
+
+    for file in files:
+        file.flush()
+    threads = [Thread(target=sync, args=(file,)) for file in files[1:]]
+    for thread in threads:
+        thread.start()
+    sync(files[0])
+    for thread in threads:
+        thread.join()
+    if failures:
+        raise failures[0]
+
+
+def give_name(temporary: BinaryIO, path: str) -> os.stat_result:
+    """Give a durable temporary file its final name and close it; return its status."""
+    os.replace(temporary.name, path)  # still locked: nobody takes it for a leftover
+    status = os.fstat(temporary.fileno())
+    temporary.close()
+    return status
+
+
 def publish_file(temporary: BinaryIO, path: str) -> None:
     """Make a temporary file durable, give it its final name and close it."""
-    temporary.flush()
-    os.fsync(temporary.fileno())
-    os.replace(temporary.name, path)  # still locked: nobody takes it for a leftover
-    temporary.close()
+    make_durable([temporary])
+    give_name(temporary, path)
 
 
 def publish(path: str, content: bytes) -> None:

@@ -179,26 +179,34 @@ def verify_file(path: str) -> str:
         raise OSError(f"checksum file missing: `{path}{CHECKSUM}'") from None
     with open(path, "rb") as data:
         status = os.fstat(data.fileno())
-        identity = (
-            status.st_dev,
-            status.st_ino,
-            status.st_size,
-            status.st_mtime_ns,
-            status.st_ctime_ns,
-            expected,
-        )
-        if _verified.get(path) == identity:
+        if _verified.get(path) == _identity(status, expected):
             return expected
         import hashlib
 
         digest = hashlib.file_digest(data, "sha256").hexdigest()
     if digest != expected:
         raise OSError(f"wrong checksum: `{path}' has {digest}, its file says {expected[:80]!r}")
+    note_verified(path, status, digest)
+    return digest
+
+
+def note_verified(path: str, status: os.stat_result, checksum: str) -> None:
+    """Note that a file, as it is now, fits its checksum: it was just read, or written here."""
     if time.time() - status.st_mtime > STAMP_SECONDS:
         if len(_verified) >= _VERIFIED_MOST:
             _verified.clear()
-        _verified[path] = identity
-    return digest
+        _verified[path] = _identity(status, checksum)
+
+
+def _identity(status: os.stat_result, checksum: str) -> tuple[int | str, ...]:
+    return (
+        status.st_dev,
+        status.st_ino,
+        status.st_size,
+        status.st_mtime_ns,
+        status.st_ctime_ns,
+        checksum,
+    )
 
 
 def append_units(units: Intervals, more: Intervals, path: str) -> None:

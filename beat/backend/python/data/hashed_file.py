@@ -8,15 +8,15 @@ from collections import deque
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, BinaryIO
 
-from ..publish import alone_in, open_temporary, publish_file, sync_folder
-from .cache_files import CHECKSUM
+from ..publish import alone_in, give_name, make_durable, open_temporary, sync_folder
+from .cache_files import CHECKSUM, note_verified
 
 if TYPE_CHECKING:
     from concurrent.futures import Future, ThreadPoolExecutor
 
 BUFFER_BYTES = 1 << 18
 BACKGROUND_BYTES = 1 << 18
-MOST_BYTES_IN_BACKGROUND = 1 << 25
+MOST_BYTES_IN_BACKGROUND = 1 << 23
 WRITEBACK_BYTES = 1 << 23
 
 
@@ -119,12 +119,12 @@ class HashedFile:
             os.posix_fadvise(self._descriptor, self._handed_over, fresh, advice)
             self._handed_over = self._written
 
-    def finish(self) -> None:
-        """Write what is left, make it durable, and write the checksum (temporary names still)."""
+    def finish(self) -> list[BinaryIO]:
+        """Write what is left, and the checksum; return both files, to be made durable."""
         self._flush()
-        os.fsync(self._descriptor)
         self._checksum = open_temporary(self.path + CHECKSUM)
         self._checksum.write(self._digest.hexdigest().encode("ascii"))
+        return [self._content, self._checksum]
 
     def is_published(self) -> bool:
         """Tell whether there is a file of that name already, with the same checksum."""
@@ -137,11 +137,12 @@ class HashedFile:
     def publish_checksum(self) -> None:
         """Give the checksum its name."""
         assert self._checksum is not None, "the file is not finished"
-        publish_file(self._checksum, self.path + CHECKSUM)
+        give_name(self._checksum, self.path + CHECKSUM)
 
     def publish_content(self) -> None:
-        """Give the file itself its name."""
-        publish_file(self._content, self.path)
+        """Give the file itself its name; who reads it in this process need not hash it again."""
+        status = give_name(self._content, self.path)
+        note_verified(self.path, status, self._digest.hexdigest())
 
     def discard(self) -> None:
         """Let go of everything; what has not been published is removed by the owner."""
@@ -166,8 +167,7 @@ def publish_all(files: Sequence[HashedFile]) -> None:
     OSError
         If they cannot be made durable or renamed.
     """
-    for file in files:
-        file.finish()
+    make_durable([part for file in files for part in file.finish()])
     folder = os.path.dirname(os.path.abspath(files[0].path))
     with alone_in(folder):
         if not all(file.is_published() for file in files):
