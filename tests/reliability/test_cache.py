@@ -27,7 +27,7 @@ from beat.backend.python.runner import InlineEngine, Run, RunFailed, Runner
 from beat.backend.python.runner.aside import list_set_aside
 from beat.backend.python.runner.outputs import leftovers, list_outputs, verify
 from beat.backend.python.runner.record import write_json
-from beat.backend.python.viewindex import read_index, write_index
+from beat.backend.python.data.viewindex import read_index, write_index
 
 SEED = random.randrange(10**6)
 

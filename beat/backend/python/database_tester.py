@@ -8,8 +8,8 @@ from itertools import combinations
 from types import SimpleNamespace
 from typing import Any
 
-from . import viewindex
 from .baseformat import baseformat
+from .data import viewindex
 from .exceptions import OutputError
 from .inputs import Input, InputGroup
 from .views import Runner

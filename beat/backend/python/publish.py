@@ -100,8 +100,9 @@ def publish_file(temporary: BinaryIO, path: str) -> None:
     give_name(temporary, path)
 
 
-def publish(path: str, content: bytes) -> None:
-    """Write a whole file under its final name.
+@contextmanager
+def publishing(path: str) -> Iterator[BinaryIO]:
+    """Open a file for writing that gets its final name when all of it has been written.
 
     Raises
     ------
@@ -110,13 +111,19 @@ def publish(path: str, content: bytes) -> None:
     """
     temporary = open_temporary(path)
     try:
-        temporary.write(content)
+        yield temporary
         publish_file(temporary, path)
     except BaseException:
         temporary.close()
         os.unlink(temporary.name)
         raise
     sync_folder(os.path.dirname(os.path.abspath(path)))
+
+
+def publish(path: str, content: bytes) -> None:
+    """Write a whole file under its final name; raises what `publishing` raises."""
+    with publishing(path) as file:
+        file.write(content)
 
 
 def sync_folder(folder: str) -> None:

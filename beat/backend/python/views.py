@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from functools import partial
 from types import MappingProxyType
 from typing import Any
 
-from . import loader, viewindex
+from . import loader
 from .asset import JSON
-from .data import DatabaseOutputDataSource
+from .data import DatabaseOutputDataSource, viewindex
 
 
 class View:
@@ -45,11 +46,12 @@ class View:
         view.output_member_map = dict(cls.output_member_map)
         return view
 
-    def index(self, root_folder: Any, parameters: Any) -> list[Any]:
+    def index(self, root_folder: Any, parameters: Any) -> list[Any] | Iterator[Any]:
         """Return named tuples that describe the data, in a consistent order.
 
         Units of an output are made of consecutive entries that are equal in its field. What is
-        in files should be there as a path, to be loaded by `get`.
+        in files should be there as a path, to be loaded by `get`. Where there are very many of
+        them, ``yield`` one after the other: no list is kept then.
         """
         raise NotImplementedError(f"{type(self).__name__}.index() is not implemented")
 
@@ -70,7 +72,7 @@ class View:
         parameters : dict
             What the database declares for the view.
         objs : list of named tuples
-            All entries of the index.
+            All entries of the index, read from the file as they are asked for.
         start_index, end_index : int, optional
             The first and the last entry to deliver; by default from the first, to the last.
         """
@@ -153,14 +155,21 @@ class Runner:
         Raises
         ------
         RuntimeError
-            If the view's ``index`` returns no list, or entries that cannot be kept.
+            If the view's ``index`` gives no list, or entries that cannot be kept.
         OSError
             If the file cannot be written.
         Exception
             What the user's code raises.
         """
         entries = loader.run(self.obj, "index", self.exc, self.root_folder, self.parameters)
+        if isinstance(entries, Generator):  # the user's code goes on with each entry
+            entries = self._yielded(entries)
         self._checked(viewindex.write_index, filename, entries)
+
+    def _yielded(self, entries: Generator[Any, None, None]) -> Generator[Any, None, None]:
+        end = object()
+        following = partial(next, entries, end)
+        yield from iter(lambda: loader.run(following, "__new__", self.exc), end)
 
     def setup(
         self,
@@ -216,7 +225,8 @@ class Runner:
         to the range then.
         """
         kept: Any = getattr(self.obj, "objs", None)
-        is_list = isinstance(kept, (list, tuple))  # else it is the view's own affair
+        # anything else is the view's own affair
+        is_list = isinstance(kept, (list, tuple, viewindex.Entries))
         objs: Sequence[Any] = kept if is_list else entries
         whole = len(objs) == len(entries)
         self.start_index = start

@@ -11,8 +11,9 @@ from typing import Any, Protocol
 import numpy
 
 from .formats import load_format
-from .indices import Intervals
+from .indices import Intervals, compact
 from .source import NO_UNIT, DataSource, Unit
+from .viewindex import Entries
 
 
 class RunningView(Protocol):
@@ -87,16 +88,19 @@ class DatabaseOutputDataSource(DataSource):
         self.pack = pack
         known_start: int | None = getattr(view, "start_index", None)
         self._view_start = start_index or 0 if known_start is None else known_start
-        units = _equal_runs(self._values(), self._view_start)
-        self.infos = units.clipped(start_index, end_index)
+        self.infos = self._units().clipped(start_index, end_index)
         self.ready = True
         return True
 
-    def _values(self) -> list[Any]:
+    def _units(self) -> Intervals:
         field = self.view.get_output_mapping(self.output_name)
         entries = self.view.objects()
+        if isinstance(entries, Entries):
+            known = entries.runs(field, self._view_start)
+            if known is not None:
+                return known
         try:
-            return [*map(attrgetter(field), entries)]
+            return _equal_runs([*map(attrgetter(field), entries)], self._view_start)
         except AttributeError:
             fields = getattr(entries[0], "_fields", ())
             raise AttributeError(
@@ -127,5 +131,5 @@ def _equal_runs(values: Sequence[Any], offset: int) -> Intervals:
         return Intervals()
     changes = map(ne, islice(values, 1, None), values)
     changed = numpy.fromiter(changes, dtype=bool, count=len(values) - 1)
-    cuts = numpy.flatnonzero(changed) + (offset + 1)
-    return Intervals(numpy.append(offset, cuts), numpy.append(cuts - 1, offset + len(values) - 1))
+    cuts = numpy.append(offset, numpy.flatnonzero(changed) + (offset + 1))
+    return Intervals.between(compact(cuts), offset + len(values))

@@ -130,6 +130,15 @@ class Intervals(Sequence[Interval]):
             first, last = itemgetter(0), itemgetter(1)
         return cls(map(first, units), map(last, units))
 
+    @classmethod
+    def between(cls, starts: Column, stop: int) -> Intervals:
+        """Return intervals which end where the next one begins; the last one before ``stop``."""
+        if isinstance(starts, range) and starts:
+            step = starts.step if len(starts) > 1 else stop - starts[0]
+            if starts[-1] + step == stop:
+                return cls(starts, range(starts[0] + step - 1, stop, step))
+        return cls(starts, numpy.append(as_array(starts)[1:], stop) - 1 if len(starts) else ())
+
     def __len__(self) -> int:
         return len(self.starts)
 

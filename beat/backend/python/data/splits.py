@@ -6,13 +6,11 @@ needed: a part may begin only where a unit of every input begins.
 
 from __future__ import annotations
 
-import json
 import os
+from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
-from itertools import compress, islice
-from operator import ne
-from typing import Any
 
+from . import viewindex
 from .cache_files import INDEX, append_units, covering_files, read_index, verify_file
 from .indices import Intervals, Pair
 
@@ -42,6 +40,12 @@ def load_data_index(cache_root: str, hash_path: str) -> list[int]:
     DamagedIndexError
         If a file is damaged, or if the files leave a gap.
     """
+    units = load_intervals(cache_root, hash_path)
+    return [*units.starts, units.ends[-1] + 1]
+
+
+def load_intervals(cache_root: str, hash_path: str) -> Intervals:
+    """Return the intervals of an output in the cache; raises what `load_data_index` raises."""
     path = os.path.join(cache_root, hash_path)
     files = covering_files(path, [INDEX])
     if not files:
@@ -53,7 +57,7 @@ def load_data_index(cache_root: str, hash_path: str) -> list[int]:
             append_units(units, read_index(file.index), file.index)
     except OSError as error:
         raise DamagedIndexError(str(error)) from None
-    return [*units.starts, units.ends[-1] + 1]
+    return units
 
 
 def load_data_index_db(cache_root: str, hash_path: str) -> list[list[int]] | None:
@@ -71,21 +75,18 @@ def load_data_index_db(cache_root: str, hash_path: str) -> list[list[int]] | Non
     list of lists of int, or None
         For each field, in the order of the first entry's: 0, each row in which the value
         differs from the one before, and the number of rows. None if there is no such file.
+
+    Raises
+    ------
+    RuntimeError
+        If the file is no index.
     """
     path = os.path.join(cache_root, os.fspath(hash_path).removesuffix(".db") + ".db")
-    if not os.path.exists(path):
+    try:
+        entries = viewindex.read_index(path)
+    except FileNotFoundError:
         return None
-    with open(path, encoding="utf-8") as f:
-        rows = json.load(f)
-    if not rows:
-        return []
-    return [_changes([row[field] for row in rows]) for field in rows[0]]
-
-
-def _changes(values: Sequence[Any]) -> list[int]:
-    """Return 0, each position where the value differs from the one before, and the length."""
-    changed = map(ne, islice(values, 1, None), values)
-    return [0, *compress(range(1, len(values)), changed), len(values)]
+    return [[*entries.starts(field), len(entries)] for field in entries.fields]
 
 
 def foundSplitRanges(lists: Sequence[Sequence[int]], n: int) -> list[Pair]:
@@ -106,16 +107,39 @@ def foundSplitRanges(lists: Sequence[Sequence[int]], n: int) -> list[Pair]:
     """
     if n < 1 or not lists or not all(map(len, lists)):
         return []
-    common = sorted(set(lists[0]).intersection(*lists[1:]))
-    if len(common) < 2:
+    start, last = _common_from(lists, lists[0][0]), _common_until(lists, lists[0][-1])
+    if start is None or last is None or start == last:
         return []
     ranges: list[Pair] = []
-    start, last = common[0], common[-1]
-    for index in common[1:-1]:
-        if len(ranges) >= n - 1:
+    for closed in range(1, n):
+        # whole numbers in place of ``index >= closed * (last / n)``
+        index = _common_from(lists, max(start + 1, -(-closed * last // n)))
+        if index is None or index == last:
             break
-        # whole numbers in place of ``index >= (closed + 1) * (last / n)``
-        if index * n >= (len(ranges) + 1) * last:
-            ranges.append((start, index - 1))
-            start = index
+        ranges.append((start, index - 1))
+        start = index
     return [*ranges, (start, last - 1)]
+
+
+def _common_from(lists: Sequence[Sequence[int]], index: int) -> int | None:
+    """Return the first index, not below a given one, that all lists have."""
+    while True:
+        places = [bisect_left(list_, index) for list_ in lists]
+        if any(place == len(list_) for place, list_ in zip(places, lists, strict=True)):
+            return None
+        found = max(list_[place] for place, list_ in zip(places, lists, strict=True))
+        if found == index:
+            return found
+        index = found
+
+
+def _common_until(lists: Sequence[Sequence[int]], index: int) -> int | None:
+    """Return the last index, not above a given one, that all lists have."""
+    while True:
+        places = [bisect_right(list_, index) for list_ in lists]
+        if not all(places):
+            return None
+        found = min(list_[place - 1] for place, list_ in zip(places, lists, strict=True))
+        if found == index:
+            return found
+        index = found

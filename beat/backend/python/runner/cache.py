@@ -6,12 +6,12 @@ import glob
 import logging
 import os
 import shutil
-from contextlib import suppress
 
 from ..asset import JSON
-from ..data import CachedDataSource, load_data_index, load_data_index_db
+from ..data import CachedDataSource
 from ..publish import is_leftover
 from .aside import set_aside
+from .inputs import last_index
 from .plan import Block
 from .record import record_path
 
@@ -110,13 +110,3 @@ def _ends_of_inputs(cache: str, side: JSON) -> set[int]:
     """Return the last data indices of the inputs on the channel of the block."""
     inputs = [item for item in side["inputs"].values() if item["channel"] == side["channel"]]
     return {end for end in (last_index(cache, item) for item in inputs) if end is not None}
-
-
-def last_index(cache: str, item: JSON) -> int | None:
-    """Return the last data index of an input; None if it is not there, or damaged."""
-    with suppress(RuntimeError, OSError):
-        if "database" not in item:
-            return load_data_index(cache, item["path"])[-1] - 1
-        lists = load_data_index_db(cache, item["path"])
-        return lists[0][-1] - 1 if lists else None
-    return None

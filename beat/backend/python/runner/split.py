@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import os
-
-import simplejson
-
 from ..algorithm import Algorithm
 from ..asset import JSON
-from ..data import foundSplitRanges, load_data_index, load_data_index_db
+from ..data import foundSplitRanges
+from ..data.indices import Column, joined
+from ..data.splits import load_intervals
+from .inputs import entries_of
 from .plan import Block
 
 Range = tuple[int, int]
@@ -24,16 +23,23 @@ def ranges_of(cache: str, block: Block, algorithm: Algorithm) -> list[Range]:
         return []
     channel = block.configuration["channel"]
     inputs = block.configuration["inputs"].values()
-    indices = [list_ for i in inputs if i["channel"] == channel for list_ in _indices(cache, i)]
+    indices = [column for i in inputs if i["channel"] == channel for column in _indices(cache, i)]
     ranges = foundSplitRanges(indices, slots)
     return ranges if len(ranges) > 1 else []
 
 
-def _indices(cache: str, item: JSON) -> list[list[int]]:
+def _indices(cache: str, item: JSON) -> list[Column]:
     """Return the starts of an input's units; for a database, of all entries if in doubt."""
     if "database" not in item:
-        return [load_data_index(cache, item["path"])]
-    lists = load_data_index_db(cache, item["path"]) or []
-    with open(os.path.join(cache, item["path"]), encoding="utf-8") as f:
-        fields = list(simplejson.load(f)[0]) if lists else []
-    return [lists[fields.index(item["output"])]] if item["output"] in fields else lists
+        units = load_intervals(cache, item["path"])
+        return [_with_end(units.starts, units.ends[-1] + 1)]
+    entries = entries_of(cache, item["path"])
+    if entries is None:
+        return []
+    known = item["output"] in entries.fields
+    fields = [item["output"]] if known else entries.fields
+    return [_with_end(entries.starts(field), len(entries)) for field in fields]
+
+
+def _with_end(starts: Column, end: int) -> Column:
+    return joined(starts[:], range(end, end + 1))

@@ -13,10 +13,11 @@ from dataclasses import dataclass, replace
 
 from ..asset import JSON
 from ..experiment import Experiment
-from .cache import forget, keep_damaged, last_index
+from .cache import forget, keep_damaged
 from .decide import Decision, Judge
 from .engines import Control, Engine, Limits, Outcome, Usage
 from .events import Event
+from .inputs import last_index
 from .locks import locked
 from .plan import Block
 from .record import record_path, write_json
