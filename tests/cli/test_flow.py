@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import sys
+
 import h5py
 import numpy as np
 import pytest
@@ -46,6 +48,17 @@ def beat():
         return shown.output
 
     return beat
+
+
+def test_what_is_not_installed_is_told_in_a_word(beat, monkeypatch):
+    for name in [
+        name for name in sys.modules if name.startswith("beat.backend.python.") and "flow" in name
+    ]:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.setitem(sys.modules, "h5py", None)
+    shown = beat("ls", "x.h5", status=1)
+    assert shown.startswith("Error: flows need `h5py'")
+    assert "pip install 'beat.backend.python[hdf5]'" in shown
 
 
 def test_run(beat, work):

@@ -52,6 +52,13 @@ def test_formats_of_the_prefix_are_used(call, tmp_path):
     assert result.results["report"]["count"].value == 10
 
 
+def test_the_simplest_format_is_used(call, tmp_path):
+    write_object(tmp_path, "dataformats", "a/a/1", {"data": [0, {"x": "int8", "y": "int8"}]})
+    write_object(tmp_path, "dataformats", "b/b/1", {"value": "float64"})
+    call(tmp_path, "new", "algorithm", "me/mine/1")
+    assert '"b/b/1"' in (tmp_path / "algorithms/me/mine/1.json").read_text()
+
+
 def test_units_of_all_formats(tmp_path):
     arrays = {"numbers": [2, 0, "uint8"], "texts": [3, "string"], "objects": [2, {"y": "int8"}]}
     write_object(tmp_path, "dataformats", "a/b/1", {"value": "float32", **arrays})

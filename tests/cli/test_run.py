@@ -58,6 +58,8 @@ def test_dry_run_tells_what_and_why_and_runs_nothing(beat, prefix, cache):
     shown = beat("run", "-n", "--set", "work.n=3", "--json", NAME)
     (planned,) = json.loads(shown.stdout)
     assert planned["blocks"]["work"] == {"run": True, "reasons": ['parameter "n" changed 1 -> 3']}
+    assert "sum:" not in beat("run", "-n", "--until", "work", NAME).stdout
+    assert "work:" not in beat("run", "-n", "--from", "sum", NAME).stdout
 
 
 def test_force(beat, prefix):

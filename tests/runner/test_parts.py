@@ -13,6 +13,7 @@ from support.example_prefix import PREFIX
 from support.small_experiment import NAME, write_small_experiment
 
 from beat.backend.python.database import Database
+from beat.backend.python.execution.messagehandlers import VANISHED
 from beat.backend.python.experiment import Experiment
 from beat.backend.python.runner import Runner, make_plan
 from beat.backend.python.runner.cache import last_index, what_is_missing
@@ -225,6 +226,11 @@ class TestOutcomes:
             "exit status 1, peak memory 0 MB, 2.0 s"
         )
         assert str(RunFailed(Run(NAME))) == "the run was stopped"
+
+    def test_a_report_does_not_tell_who_else_ended_with_the_block(self):
+        log = f"(usr) broken\n(sys) {VANISHED.text}\none"
+        failure = Failure("work", "user/work/1", Outcome(1, user_error="broken", log=log))
+        assert str(failure).splitlines()[1:-1] == ["broken", "last lines of its log:", "  one"]
 
 
 def test_a_run_whose_cache_holds_everything_starts_no_process(tmp_path, cache, monkeypatch):

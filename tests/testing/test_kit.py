@@ -128,9 +128,20 @@ class TestCommands:
         shown = beat("algorithm", "run", "user/sum/1", "--input", f"in={units}")
         assert json.loads(shown)["results"] == {"count": 2, "total": 7}
 
+    def test_inputs_are_what_other_commands_write(self, beat, tmp_path):
+        units = tmp_path / "units.json"
+        arguments = ["algorithm", "run", "user/sum/1", "--input", f"in={units}"]
+        units.write_text(beat("db", "view", "numbers/1/protocol/all", "-n", "3", "--json"))
+        assert json.loads(beat(*arguments))["results"] == {"count": 3, "total": 3}
+        line = '{"output": "work.out", "start": %d, "end": %d, "data": {"value": %d}}\n'
+        for count in (1, 2):
+            units.write_text("".join(line % (i, i, 5) for i in range(count)))
+            assert json.loads(beat(*arguments))["results"] == {"count": count, "total": 5 * count}
+
     @pytest.mark.parametrize(
         ("content", "arguments", "text", "status"),
         [
+            ('{"a": [], "b": []}', ["--input", "in=FILE"], "expected a list of units", 2),
             ("[1]", [], "inputs missing: ['in']", 1),
             ("[1]", ["--set", "n=3", "--input", "in=FILE"], "undeclared parameter", 0),
             ("{}", ["--input", "in=FILE"], "expected a list of units", 2),

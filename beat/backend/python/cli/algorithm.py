@@ -13,7 +13,7 @@ from .main import Folders, check_prefix, parse_value
 
 
 def parse_files(ctx: Any, parameter: Any, values: tuple[str, ...]) -> dict[str, list[Any]]:
-    """Turn ``INPUT=FILE`` options into units; each file holds a JSON list."""
+    """Turn ``INPUT=FILE`` options into units."""
     inputs = {}
     for value in values:
         name, separator, path = value.partition("=")
@@ -21,13 +21,27 @@ def parse_files(ctx: Any, parameter: Any, values: tuple[str, ...]) -> dict[str, 
             raise click.BadParameter(f"expected INPUT=FILE, got `{value}'")
         try:
             with open(path, encoding="utf-8") as f:
-                units = simplejson.load(f)
+                inputs[name] = [_unit(unit) for unit in _units_in(f.read())]
         except (OSError, ValueError) as error:
             raise click.BadParameter(f"{path}: {error}") from error
-        if not isinstance(units, list):
-            raise click.BadParameter(f"{path}: expected a list of units, got {units!r:.100}")
-        inputs[name] = [_unit(unit) for unit in units]
     return inputs
+
+
+def _units_in(text: str) -> list[Any]:
+    """Return the units in a file: a list, a view's outputs if it is one, or one unit per line."""
+    try:
+        found = simplejson.loads(text)
+    except ValueError:
+        if not text.startswith('{"output": '):  # not what `beat cache export` writes
+            raise
+        return [simplejson.loads(line) for line in text.splitlines()]
+    if isinstance(found, dict) and "data" in found:
+        return [found]
+    if isinstance(found, dict) and len(found) == 1:
+        (found,) = found.values()
+    if not isinstance(found, list):
+        raise ValueError(f"expected a list of units, got {found!r:.100}")
+    return found
 
 
 def _unit(unit: Any) -> Any:
@@ -60,7 +74,7 @@ def algorithm() -> None:
     multiple=True,
     metavar="INPUT=FILE",
     callback=parse_files,
-    help="A JSON list of the units of an input: contents, or {data, start, end}.",
+    help="The units of an input, a JSON list: contents, or {data, start, end}.",
 )
 @click.option(
     "--set",
@@ -81,7 +95,8 @@ def run(
 ) -> None:
     """Run an algorithm on data from files, and print what it gives as JSON.
 
-    What `beat cache export` and `beat db view --json` write can be used as inputs.
+    What `beat cache export` writes for a block with one output, and `beat db view --json` for one
+    output, can be used as inputs.
     """
     from ..testing import run_algorithm
 

@@ -161,6 +161,8 @@ def export(folders: Folders, experiment: str, block: str, file: str, hdf5: bool)
         else:
             with click.open_file(file, "w", encoding="utf-8") as f:
                 f.writelines(_lines(folders, outputs))
+    except BrokenPipeError:  # whoever was to read it has seen enough
+        raise
     except (RuntimeError, OSError, ImportError) as error:
         raise click.ClickException(str(error)) from error
 

@@ -42,7 +42,10 @@ class LazyGroup(click.Group):
         if cmd_name not in COMMANDS:
             return None
         module, _, attribute = COMMANDS[cmd_name][0].partition(":")
-        command: click.Command = getattr(import_module(f".{module}", __package__), attribute)
+        try:
+            command: click.Command = getattr(import_module(f".{module}", __package__), attribute)
+        except ImportError as error:  # the text tells which extra is not installed
+            raise click.ClickException(str(error)) from error
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:

@@ -76,7 +76,7 @@ class Maker:
         entries = {entry: catalog.closure([entry]) for entry in found if entry is not None}
         sound = [e for e, needed in entries.items() if all(one.is_sound for one in needed)]
         if sound:
-            return min(sound, key=lambda entry: len(entries[entry])).name
+            return min(sound, key=lambda e: (len(entries[e]), _size(catalog, e.root))).name
         self.write("dataformat", f"{owner}/value/1", skeletons.dataformat())
         return f"{owner}/value/1"
 
@@ -117,6 +117,12 @@ def _must_be_free(kind: str, prefix: str, name: str) -> Any:
     if storage.json.exists():
         raise click.UsageError(f"there is one already: {storage.json.path}")
     return storage
+
+
+def _size(catalog: Catalog, node: Node) -> tuple[bool, int]:
+    """Return what sorts formats by how much there is in a unit; lists of objects come last."""
+    code = _object_code(catalog, node)
+    return "[]" in code, len(code)
 
 
 def _object_code(catalog: Catalog, node: Node) -> str:

@@ -139,7 +139,7 @@ def run(
         label = " ".join([name, *(f"{b}.{p}={value}" for (b, p), value in values.items())])
         try:
             if dry_run:
-                decisions = runner.decide(name, force, values)
+                decisions = runner.decide(name, force, values, first, last)
                 done.append({"experiment": name, "blocks": _decisions_as_json(decisions)})
                 show = format_decisions(label, decisions)
             else:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from ..asset import JSON
+from ..execution.messagehandlers import VANISHED
 from .engines import Outcome
 from .results import Result
 
@@ -68,8 +69,9 @@ class Failure:
         return "\n".join(lines)
 
     def _new_in_log(self) -> list[str]:
-        """Return the lines of the log that do not only repeat the cause."""
+        """Return the lines of the log that tell more than the cause and that it ended others."""
         known = {line.strip() for line in self.outcome.cause.splitlines()}
+        known.add(f"(sys) {VANISHED.text}")
         lines = self.outcome.log.strip().splitlines()
         return [line for line in lines if line.strip().removeprefix("(usr) ") not in known]
 

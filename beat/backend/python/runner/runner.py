@@ -96,10 +96,16 @@ class Runner:
         name: str,
         force: Collection[str] = (),
         parameters: Parameters | None = None,
+        first: str | None = None,
+        last: str | None = None,
     ) -> dict[str, Decision]:
-        """Tell for each block of an experiment whether it has to run, and why; runs nothing."""
+        """Tell for each block that `run` would deal with whether it has to run, and why.
+
+        Parameters and exceptions are those of `run`, which runs what is only told here.
+        """
         _, plan, judge = self.plan(name, parameters)
-        return judge.decide_all(plan, check_forced(plan, force))
+        forced = check_forced(plan, force)
+        return judge.decide_all(select(plan, first, last), forced)
 
     def run(
         self,
