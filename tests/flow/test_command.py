@@ -240,7 +240,7 @@ def test_a_missing_part_names_the_extra(name):
     done = without(name, "import beat.backend.python.flow")
     assert done.returncode == 1
     assert done.stderr.endswith(
-        f"ImportError: flows need `{name}', which is not installed; "
+        f"MissingExtra: flows need `{name}', which is not installed; "
         "it comes with: pip install 'beat.backend.python[hdf5]'\n"
     )
 

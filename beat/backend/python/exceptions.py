@@ -1,4 +1,4 @@
-"""The exceptions that peers, user code and database views are told about."""
+"""The exceptions that peers, user code, database views and users are told about."""
 
 from __future__ import annotations
 
@@ -38,6 +38,25 @@ class UserError(Exception):
 
     def __str__(self) -> str:
         return repr(self.value)
+
+
+class MissingExtra(ImportError):
+    """Something needs a module that only an extra of this package brings.
+
+    Parameters
+    ----------
+    what : str
+        What needs it, in the plural.
+    module, extra : str
+        The module, and the extra.
+    """
+
+    def __init__(self, what: str, module: str, extra: str) -> None:
+        super().__init__(
+            f"{what} need `{module}', which is not installed; "
+            f"it comes with: pip install 'beat.backend.python[{extra}]'",
+            name=module,
+        )
 
 
 class OutputError(Exception):

@@ -9,6 +9,8 @@ from typing import Any
 
 import click
 
+from ..exceptions import MissingExtra
+
 #: where each command is defined and what it does; the module is loaded only when it is called
 COMMANDS = {
     "run": ("run:run", "Run experiments."),
@@ -42,11 +44,15 @@ class LazyGroup(click.Group):
         if cmd_name not in COMMANDS:
             return None
         module, _, attribute = COMMANDS[cmd_name][0].partition(":")
-        try:
-            command: click.Command = getattr(import_module(f".{module}", __package__), attribute)
-        except ImportError as error:  # the text tells which extra is not installed
-            raise click.ClickException(str(error)) from error
+        command: click.Command = getattr(import_module(f".{module}", __package__), attribute)
         return command
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run a command; one that needs an extra says so."""
+        try:
+            return super().invoke(ctx)
+        except MissingExtra as error:
+            raise click.ClickException(str(error)) from error
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write the list of commands without loading them."""

@@ -7,12 +7,12 @@ does this, or many, started by MPI.
 
 from __future__ import annotations
 
-from .errors import missing_extra
+from ..exceptions import MissingExtra
 
 try:
     import h5py as _h5py  # noqa: F401 - every part needs it
 except ImportError as error:
-    raise missing_extra("h5py", "hdf5") from error
+    raise MissingExtra("flows", "h5py", "hdf5") from error
 
 from .command import main as main
 from .command import run as run

@@ -8,12 +8,13 @@ import re
 from collections.abc import Hashable, Iterator
 from typing import Any
 
-from .errors import ConfigError, missing_extra, shorten
+from ..exceptions import MissingExtra
+from .errors import ConfigError, shorten
 
 try:
     import yaml
 except ImportError as error:
-    raise missing_extra("yaml", "hdf5") from error
+    raise MissingExtra("flows", "yaml", "hdf5") from error
 
 MOST_BYTES = 16 << 20
 _WILDCARDS = re.compile(r"[*?]|\[.+\]")

@@ -94,12 +94,3 @@ def shorten(value: object) -> str:
     """Return a text of bounded length."""
     text = str(value)
     return text if len(text) <= LONGEST else text[: LONGEST - 1] + "…"
-
-
-def missing_extra(module: str, extra: str) -> ImportError:
-    """Return the error that names the extra which brings a module."""
-    return ImportError(
-        f"flows need `{module}', which is not installed; "
-        f"it comes with: pip install 'beat.backend.python[{extra}]'",
-        name=module,
-    )

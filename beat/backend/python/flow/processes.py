@@ -16,7 +16,8 @@ from typing import Any
 
 import h5py
 
-from .errors import OtherProcessFailed, missing_extra
+from ..exceptions import MissingExtra
+from .errors import OtherProcessFailed
 
 # How the launchers of Open MPI, MPICH and their relatives tell a process how many there are.
 _LAUNCHERS = ("OMPI_COMM_WORLD_SIZE", "PMI_SIZE", "MPI_LOCALNRANKS")
@@ -129,7 +130,7 @@ def _connect() -> Processes:
     try:
         from mpi4py import MPI
     except ImportError as error:
-        raise missing_extra("mpi4py", "mpi") from error
+        raise MissingExtra("flows of many processes", "mpi4py", "mpi") from error
     processes = Processes(MPI.COMM_WORLD)
     if h5py.get_config().mpi:
         if processes.size > 1:

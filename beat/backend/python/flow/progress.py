@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from .errors import missing_extra
+from ..exceptions import MissingExtra
 
 
 @contextmanager
@@ -28,6 +28,6 @@ def progress_bar(items: Iterable[Any], what: str, show: bool) -> Iterator[Iterab
     try:
         from tqdm import tqdm
     except ImportError as error:
-        raise missing_extra("tqdm", "hdf5") from error
+        raise MissingExtra("flows", "tqdm", "hdf5") from error
     with tqdm(items, desc=what, ascii=True, disable=None) as bar:
         yield bar

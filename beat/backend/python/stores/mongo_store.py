@@ -12,6 +12,7 @@ from datetime import UTC, datetime, timedelta
 from io import BytesIO, StringIO
 from typing import TYPE_CHECKING, Any
 
+from ..exceptions import MissingExtra
 from .base import MISSING, Config, ResultsStore, StoreContext, TypeInfo, give_up
 from .configuration import Target
 from .errors import (
@@ -86,9 +87,7 @@ class MongoDBStore(ResultsStore):
         try:
             import pymongo  # noqa: F401 - to say at once what is missing
         except ImportError as error:
-            raise ImportError(
-                "MongoDBStore needs pymongo: pip install 'beat.backend.python[mongodb]'"
-            ) from error
+            raise MissingExtra("stores in MongoDB", "pymongo", "mongodb") from error
         self.db = db
         self.collection_name = collection_name or "task_result"
         self.host = host
