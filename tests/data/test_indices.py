@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import pickle
+from array import array
 from collections.abc import Sequence
 from types import SimpleNamespace
 
@@ -10,7 +11,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from beat.backend.python.data import mixDataIndices
-from beat.backend.python.data.indices import Interval, Intervals
+from beat.backend.python.data.indices import (
+    Column,
+    Interval,
+    Intervals,
+    as_array,
+    compact,
+    joined,
+)
 
 Pair = tuple[int, int]
 
@@ -123,3 +131,103 @@ def test_clipping_to_a_range(units: list[Pair], start: int | None, end: int | No
     before = Intervals.of(units)
     assert before.clipped(start, end) == expected
     assert before == units  # not changed in place
+
+
+@given(st.lists(st.integers(-(2**63), 2**63 - 1)))
+def test_any_column_keeps_its_numbers(numbers: list[int]) -> None:
+    column = compact(numbers)
+    assert [*column] == numbers
+    assert as_array(column).tolist() == numbers
+    assert compact(as_array(column)) == column
+
+
+@given(st.lists(st.lists(st.integers(-(2**40), 2**40) | st.integers(0, 3), max_size=4)))
+def test_columns_are_joined(parts: list[list[int]]) -> None:
+    column: Column = range(0)
+    for part in parts:
+        column = joined(column, compact(part))
+    assert [*column] == [number for part in parts for number in part]
+
+
+def test_evenly_spaced_numbers_take_no_memory() -> None:
+    parts = [range(start, start + 100) for start in range(0, 1000, 100)]
+    column: Column = range(0)
+    for part in parts:
+        column = joined(column, compact([*part]))
+    assert column == range(1000)
+    assert compact([5, 8, 11]) == range(5, 12, 3)
+    assert compact([5]) == range(5, 6)
+    assert joined(range(3), range(3, 9, 2)).typecode == "b"  # type: ignore[union-attr]
+
+
+@pytest.mark.parametrize(
+    ("number", "width"), [(127, 1), (-129, 2), (2**31 - 1, 4), (-(2**31) - 1, 8)]
+)
+def test_other_numbers_take_as_few_bytes_as_there_may_be(number: int, width: int) -> None:
+    column = compact([0, number, 0])
+    assert isinstance(column, array)
+    assert column.itemsize == width
+
+
+def test_numbers_of_more_than_64_bits() -> None:
+    with pytest.raises(OverflowError):
+        compact([2**63])
+
+
+@given(unit_lists(holes=True))
+def test_intervals_as_frames(units: list[Pair]) -> None:
+    frames = Intervals.of(units).as_frames()
+    assert len(frames) == 3
+    assert Intervals.from_frames(frames) == units
+
+
+def test_frames_of_regular_intervals_are_small() -> None:
+    frames = Intervals(range(0, 30_000_000, 3), range(2, 30_000_000, 3)).as_frames()
+    assert [*map(len, frames)] == [8, 16, 16]
+
+
+@pytest.mark.parametrize(
+    "frames",
+    [
+        [],
+        [b"1", bytes(16)],
+        [b"x", bytes(16), bytes(16)],
+        [b"-1", bytes(16), bytes(16)],
+        [b"3", bytes(16), bytes(16)],  # a step of nothing
+        [b"3", bytes(23), bytes(24)],
+        [b"3", b"\xff" * 16, b"\xff" * 16],
+        [b"9" * 30, bytes(8) + b"\1" + bytes(7), bytes(16)],
+        [b"9" * 18, bytes(8) + b"\xff" * 7 + b"\0", bytes(16)],
+    ],
+)
+def test_frames_that_are_no_intervals(frames: list[bytes]) -> None:
+    with pytest.raises(ValueError):
+        Intervals.from_frames(frames)
+
+
+@given(st.sets(st.integers(0, 30), min_size=1), st.integers(1, 5))
+def test_intervals_between_their_starts(starts: set[int], more: int) -> None:
+    ordered = sorted(starts)
+    stop = ordered[-1] + more
+    intervals = Intervals.between(compact(ordered), stop)
+    ends = [start - 1 for start in [*ordered[1:], stop]]
+    assert intervals == [*zip(ordered, ends, strict=True)]
+
+
+def test_no_intervals_between() -> None:
+    assert Intervals.between(range(0), 0) == []
+
+
+@given(unit_lists(holes=True), st.integers(-3, 50))
+def test_positions(units: list[Pair], index: int) -> None:
+    expected = sum(end < index for _, end in units)
+    assert Intervals.of(units).position(index) == expected
+
+
+@given(unit_lists(holes=True), unit_lists(holes=True))
+def test_intervals_are_extended(ones: list[Pair], others: list[Pair]) -> None:
+    high = ones[-1][1] + 1 if ones else 0
+    others = [(start + high, end + high) for start, end in others]
+    intervals = Intervals.of(ones)
+    intervals.extend(Intervals.of(others))
+    assert intervals == [*ones, *others]

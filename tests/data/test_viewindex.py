@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import copy
 import json
 import math
 import os
@@ -197,3 +198,79 @@ def test_blocks_give_what_reading_in_one_go_gives(tmp_path_factory, rows, block,
         patch.setattr(viewindex, "BLOCK_BYTES", block)
         entries = read_index(str(path))
     assert [entry._asdict() for entry in entries] == objects
+
+
+@pytest.fixture
+def entries(path, monkeypatch):
+    monkeypatch.setattr(viewindex, "BLOCK_BYTES", 100)
+    monkeypatch.setattr(viewindex, "READ_BYTES", 500)
+    monkeypatch.setattr(viewindex, "MOST_BLOCKS", 3)
+    write_index(path, [Entry(f"number {i // 4}", i) for i in range(200)])
+    return read_index(path)
+
+
+def test_entries_are_read_when_they_are_asked_for(entries, path):
+    expected = [(i, f"number {i // 4}") for i in range(200)]
+    assert [entries[i] for i in reversed(range(200))] == expected[::-1]
+    assert [*entries] == expected == entries
+    assert entries[-1] == expected[-1]
+    assert entries[50:60] == expected[50:60]
+    assert entries[50:60][2:4] == expected[52:54]
+    assert entries[::-7] == expected[::-7]
+    assert entries.index((7, "number 1")) == 7
+    assert (200, "number 50") not in entries
+    assert entries != expected[1:]
+    assert repr(entries) == "<200 entries of an index>"
+    assert len(entries._index._kept) == 3
+    os.unlink(path)  # what was opened stays readable
+    assert entries[0] == expected[0]
+    for index in (200, -201):
+        with pytest.raises(IndexError):
+            entries[index]
+
+
+def test_entries_can_be_changed_as_a_list_can(entries):
+    part = entries[:3]
+    part.append(entries[9])
+    part[0] = entries[8]
+    del part[1]
+    part.sort(key=lambda entry: -entry.file_id)
+    assert part == [entries[i] for i in (9, 8, 2)]
+    assert part[1:] == [entries[8], entries[2]]
+    assert entries[:2] + part[:1] == [entries[0], entries[1], entries[9]]
+    first = entries[:1].copy()
+    assert first + entries[1:2] == entries[:2].copy()
+    assert copy.deepcopy(part) == [*part]
+    assert part.runs("name", 0) is None
+    assert len(entries) == 200
+
+
+def test_entries_that_are_equal_in_a_field(entries):
+    quarters = [(i, i + 3) for i in range(0, 200, 4)]
+    assert entries.runs("name", 0) == quarters
+    assert entries.runs("file_id", 0) == [(i, i) for i in range(200)]
+    part = entries[6:13]
+    assert part.runs("name", 6) == [(6, 7), (8, 11), (12, 12)]
+    assert part.runs("name", 0) is None
+    assert part.runs("nothing", 6) is None
+    assert entries[5:5].runs("name", 5) is None
+
+
+def test_fields_are_known_in_the_order_of_the_file(entries):
+    assert entries.fields == ["name", "file_id"]
+    assert [*entries.starts("name")] == [*range(0, 200, 4)]
+
+
+def test_entries_may_be_yielded(path):
+    write_index(path, (Entry("first", i) for i in range(3)))
+    assert [entry.file_id for entry in read_index(path)] == [0, 1, 2]
+
+
+def test_a_failure_among_yielded_entries_leaves_nothing(path):
+    def fail():
+        yield Entry("first", 1)
+        raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        write_index(path, fail())
+    assert os.listdir(os.path.dirname(path)) == []

@@ -177,6 +177,20 @@ class Intervals(Sequence[Interval]):
         """Return the intervals as plain tuples."""
         return list(zip(self.starts, self.ends, strict=True))
 
+    def as_frames(self) -> list[bytes]:
+        """Return the number of intervals, and the starts and the ends, as the frames of a message.
+
+        Of evenly spaced numbers there are the first and the step only: 16 bytes. Of others there
+        is each one, in eight bytes.
+        """
+        return [b"%d" % len(self), _packed(self.starts), _packed(self.ends)]
+
+    @classmethod
+    def from_frames(cls, frames: Sequence[bytes | memoryview]) -> Intervals:
+        """Take what `as_frames` gave; `ValueError` if it is anything else."""
+        count, starts, ends = frames
+        return cls(_unpacked(starts, int(count)), _unpacked(ends, int(count)))
+
     def extend(self, more: Intervals) -> None:
         """Append other intervals."""
         self.starts = joined(self.starts, more.starts)
@@ -265,3 +279,20 @@ def _with(column: Column, position: int, value: int) -> Column:
     changed = as_array(column).copy()
     changed[position] = value
     return compact(changed)
+
+
+def _packed(column: Column) -> bytes:
+    if isinstance(column, range):
+        return numpy.array([column.start, column.step], "<i8").tobytes()
+    return as_array(column).astype("<i8").tobytes()
+
+
+def _unpacked(frame: bytes | memoryview, count: int) -> Column:
+    if len(frame) == 16 and 0 <= count < 1 << 62:
+        start, step = numpy.frombuffer(frame, "<i8").tolist()
+        if step < 1 or start + step * count >= 1 << 63:
+            raise ValueError(f"no column of {count} numbers: from {start} by steps of {step}")
+        return range(start, start + step * count, step)
+    if len(frame) != 8 * count:
+        raise ValueError(f"no column of {count} numbers: {len(frame)} bytes")
+    return compact(numpy.frombuffer(frame, "<i8"))
