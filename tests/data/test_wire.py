@@ -130,14 +130,18 @@ while True:
 
 
 class Process:
-    """A peer in a process of its own, and a socket connected to it."""
+    """A peer in a process of its own, which listens to the first that connects only."""
 
     def __init__(self) -> None:
         self.process = subprocess.Popen([sys.executable, "-c", PEER], stdout=subprocess.PIPE)
         assert self.process.stdout is not None
         self.port = int(self.process.stdout.readline())
         self.socket = zmq.Context.instance().socket(zmq.PAIR)
+
+    def connect(self) -> Conversation:
+        """Begin a conversation with it."""
         self.socket.connect(f"tcp://127.0.0.1:{self.port}")
+        return conversation(self.socket)
 
     def kill(self) -> None:
         self.process.send_signal(signal.SIGKILL)
@@ -160,7 +164,7 @@ def process():
 
 @pytest.mark.parametrize("moment", ["before", "at once", "later"])
 def test_a_peer_that_goes_ends_the_wait(process: Process, moment: str) -> None:
-    talk = conversation(process.socket)
+    talk = process.connect()
     assert talk.request(b"hello") == [b"hello"]
     if moment == "before":
         process.kill()
@@ -180,12 +184,12 @@ def test_a_peer_that_goes_without_ever_having_answered(process: Process) -> None
     killer = threading.Timer(1.0, process.kill)
     killer.start()
     with pytest.raises(RemoteException, match="is gone"):
-        conversation(process.socket).request(b"mute")
+        process.connect().request(b"mute")
     killer.join()
 
 
 def test_what_came_before_the_peer_went_is_delivered(process: Process) -> None:
-    talk = conversation(process.socket)
+    talk = process.connect()
     tickets = [talk.send(b"%d" % i) for i in range(10)]
     unanswered = talk.send(b"mute")
     time.sleep(0.5)
@@ -246,12 +250,9 @@ def test_watching_again_and_again() -> None:
 
 
 def test_a_socket_watched_from_the_beginning(process: Process) -> None:
-    socket = zmq.Context.instance().socket(zmq.PAIR)
-    talk = conversation(socket)
-    watch = talk.watch()
+    watch = conversation(process.socket).watch()
+    talk = process.connect()
     assert talk.watch() is watch
-    process.socket.close(linger=0)
-    socket.connect(f"tcp://127.0.0.1:{process.port}")
     assert talk.request(b"hello") == [b"hello"]
     watch.update()
     assert not watch.gone
@@ -264,17 +265,6 @@ def test_a_socket_watched_from_the_beginning(process: Process) -> None:
     talk.close()
     talk.close()
     assert watch.monitor.closed
-    socket.close(linger=0)
-
-
-def test_a_watch_outlives_its_socket() -> None:
-    with peer(echo) as (serving, socket):
-        other = socket.context.socket(zmq.PAIR)
-        talk = conversation(other)
-        talk.watch()
-        other.connect(serving.address)
-        other.close(linger=0)
-        talk.close()
 
 
 def test_a_failure_is_remembered() -> None:

@@ -14,10 +14,13 @@ from typing import Any
 import psutil
 import pytest
 from support.blocks import Workspace
-from support.peers import Peers, ask
+from support.peers import Peers
 from support.processes import block_processes, wait_for
 from support.small_experiment import write_small_experiment
 
+from beat.backend.python.data.wire import conversation
+from beat.backend.python.exceptions import RemoteException
+from beat.backend.python.execution.keys import client_keys
 from beat.backend.python.runner import Runner
 
 LISTENING = "0A"
@@ -114,9 +117,15 @@ def test_callers_at_the_sockets_of_a_run_do_no_harm(running: Path) -> None:
 
 
 def test_a_second_peer_at_the_sockets_of_a_run_is_turned_away(running: Path, peers: Peers) -> None:
+    """Even one that has got the keys; whoever has not gets no answer at all."""
     for path in running.glob("*.socket"):
-        answer = ask(peers.connect(f"ipc://{path}"), b"don", b'{"forged": 1}')
-        assert answer == [b"err", b"sys", b"this address serves another client already"]
+        stranger = peers.connect(f"ipc://{path}")
+        stranger.send_multipart([b"don", b'{"forged": 1}'])
+        keys = client_keys(str(running / "keys"), "algorithm", path.stem)
+        second = conversation(peers.connect(f"ipc://{path}", keys))
+        with pytest.raises(RemoteException, match="is gone"):
+            second.request(b"don", b'{"forged": 1}', timeout=20)
+        assert not stranger.poll(200)
 
 
 def test_no_secret_of_the_environment_is_told(

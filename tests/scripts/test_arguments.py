@@ -134,3 +134,21 @@ def test_the_processes_arguments_are_the_default() -> None:
     process = subprocess.run(command("describe", "name"), capture_output=True, text=True)
     assert process.returncode == 0
     assert '"name": "name"' in process.stdout
+
+
+@pytest.mark.parametrize(
+    ("name", "target", "count"),
+    [
+        ("execute", "running.run_algorithm", 2),
+        ("loop_execute", "serving.serve_evaluator", 3),
+        ("databases_provider", "serving.serve_databases", 3),
+    ],
+)
+def test_where_keys_go(name: str, target: str, count: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    got: list[tuple[Any, ...]] = []
+    module, function = target.split(".")
+    monkeypatch.setattr(
+        importlib.import_module(f"{SCRIPTS}.{module}"), function, lambda *a: got.append(a) or 0
+    )
+    assert not main(name, "--keys=/k", *"adc"[:count])
+    assert got[0][-1] == "/k"

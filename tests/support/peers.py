@@ -7,6 +7,7 @@ from typing import Any, TypeVar
 import zmq
 
 from beat.backend.python.execution import MessageHandler
+from beat.backend.python.execution.keys import ClientKeys
 from beat.backend.python.execution.sockets import close_pair, connect_pair
 
 Handler = TypeVar("Handler", bound=MessageHandler)
@@ -29,13 +30,13 @@ class Peers:
         self.handlers.append(handler)
         return handler
 
-    def client(self, handler: MessageHandler) -> zmq.Socket[bytes]:
+    def client(self, handler: MessageHandler, keys: ClientKeys | None = None) -> zmq.Socket[bytes]:
         """Return a new socket that connects to a handler."""
-        return self.connect(handler.address)
+        return self.connect(handler.address, keys)
 
-    def connect(self, address: str) -> zmq.Socket[bytes]:
+    def connect(self, address: str, keys: ClientKeys | None = None) -> zmq.Socket[bytes]:
         """Return a new socket that connects to an address."""
-        socket = connect_pair(self.context, address)
+        socket = connect_pair(self.context, address, keys)
         socket.setsockopt(zmq.LINGER, 0)
         socket.setsockopt(zmq.RCVTIMEO, 10_000)
         self.clients.append(socket)

@@ -6,7 +6,8 @@ zmq's own calls for that compute with enumerations, which costs as much as the s
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import cast
+from itertools import repeat
+from typing import Any, cast
 
 import zmq
 
@@ -22,11 +23,25 @@ def is_readable(socket: zmq.Socket[bytes]) -> bool:
     return bool(cast(int, socket.getsockopt(EVENTS)) & POLLIN)
 
 
-def receive_frames(socket: zmq.Socket[bytes]) -> list[bytes]:
-    """Return the next message, which must be there."""
-    frames = [socket.recv(NOBLOCK)]
+def receive_frames(socket: zmq.Socket[bytes], most: int, copy: bool = True) -> list[Any]:
+    """Return the next message, which must be there.
+
+    Parameters
+    ----------
+    socket : zmq.Socket
+        Where it comes in.
+    most : int
+        How many frames it may have. What goes beyond ``most + 1`` is not kept.
+    copy : bool
+        Whether frames are given as bytes, else as ``zmq.Frame``.
+    """
+    frames = [socket.recv(NOBLOCK, copy)]
+    for _ in repeat(None, most):
+        if not socket.getsockopt(RCVMORE):
+            return frames
+        frames.append(socket.recv(NOBLOCK, copy))
     while socket.getsockopt(RCVMORE):
-        frames.append(socket.recv(NOBLOCK))
+        socket.recv(NOBLOCK)
     return frames
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from ..exceptions import RemoteException
 from .formats import load_format
 from .indices import Intervals
+from .limits import MAX_INFO_FRAMES
 from .source import NO_UNIT, DataSource, Unit
 from .wire import LARGE_FRAME, Conversation, Frame, Ticket, conversation
 
@@ -79,9 +80,19 @@ class RemoteDataSource(DataSource):
         self._name = input_name.encode()
         self._ahead: deque[tuple[int, Ticket]] = deque()
         self.reset()
-        self.infos = self._units(self._conversation.request(b"ifo", self._name))
+        self.infos = self._known_units()
         self.ready = True
         return True
+
+    def _known_units(self) -> Intervals:
+        if not self._conversation.compact:
+            answer = self._conversation.request(b"ifo", self._name, most=MAX_INFO_FRAMES)
+            return self._units(answer)
+        answer = self._conversation.request(b"uni", self._name)
+        try:
+            return Intervals.from_frames(answer)
+        except ValueError as error:
+            raise self._malformed(str(error)) from None
 
     def _units(self, frames: list[Frame]) -> Intervals:
         try:

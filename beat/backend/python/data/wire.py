@@ -20,6 +20,7 @@ import zmq
 
 from ..exceptions import RemoteException
 from .frames import receive_frames, send_frames
+from .limits import MAX_ANSWER_FRAMES
 
 Frame = bytes | memoryview
 
@@ -42,14 +43,41 @@ _WATCHED = (
 _numbers = count()
 
 
+def open_monitor(socket: zmq.Socket[bytes], events: int) -> zmq.Socket[bytes]:
+    """Return a socket that delivers the events of another one.
+
+    libzmq's own thread waits where there is no room for an event, and with it all connections: so
+    there always is.
+    """
+    # the address of an earlier monitor may still be in use for a moment after its end
+    address = f"inproc://monitor-{next(_numbers)}"
+    socket.monitor(address, events)
+    monitor: zmq.Socket[bytes] = socket.context.socket(zmq.PAIR)
+    monitor.setsockopt(zmq.RCVHWM, 0)
+    monitor.connect(address)
+    return monitor
+
+
+def close_monitor(socket: zmq.Socket[bytes], monitor: zmq.Socket[bytes]) -> None:
+    """Close what `open_monitor` gave, which must come before the other socket is closed.
+
+    No event may come when it is closed: libzmq's own thread would wait for ever for somebody to
+    take it.
+    """
+    if not socket.closed:
+        socket.monitor(None, 0)
+    monitor.close(0)
+
+
 class Ticket:
     """A request on its way, and its answer once that has come."""
 
-    __slots__ = ("answer", "shared", "wanted")
+    __slots__ = ("answer", "most", "shared", "wanted")
 
-    def __init__(self, shared: bool) -> None:
+    def __init__(self, shared: bool, most: int) -> None:
         self.answer: list[Frame] | None = None
         self.shared = shared
+        self.most = most
         self.wanted = True
 
     def forget(self) -> None:
@@ -82,9 +110,7 @@ class Watch:
         self.connected = connected
         self.gone = False
         self._socket = socket
-        # the address of an earlier monitor may still be in use for a moment after its end
-        address = f"inproc://watch-{next(_numbers)}"
-        self.monitor: zmq.Socket[bytes] = socket.get_monitor_socket(_WATCHED, address)
+        self.monitor = open_monitor(socket, _WATCHED)
         self._attempt_failed = False
         self._began = time.monotonic()
 
@@ -107,9 +133,7 @@ class Watch:
 
     def close(self) -> None:
         """Stop watching."""
-        if not self._socket.closed:
-            self._socket.disable_monitor()
-        self.monitor.close(0)
+        close_monitor(self._socket, self.monitor)
 
 
 class Conversation:
@@ -127,7 +151,12 @@ class Conversation:
     ----------
     failed : bool
         Whether a request has been answered by ``err``, or the peer is gone.
+    compact : bool
+        Whether the peer is known to be of this package, and so to know ``uni``, which tells in a
+        few frames what units there are.
     """
+
+    compact = False
 
     def __init__(self, socket: zmq.Socket[bytes]) -> None:
         self.failed = False
@@ -142,11 +171,13 @@ class Conversation:
         assert socket is not None, "whoever asks holds the socket"
         return socket
 
-    def request(self, *frames: bytes, timeout: float | None = None) -> list[Frame]:
+    def request(
+        self, *frames: bytes, timeout: float | None = None, most: int = MAX_ANSWER_FRAMES
+    ) -> list[Frame]:
         """Ask, and wait for the answer: `send` and `receive` in one."""
-        return self.receive(self.send(*frames), timeout)
+        return self.receive(self.send(*frames, most=most), timeout)
 
-    def send(self, *frames: bytes, shared: bool = False) -> Ticket:
+    def send(self, *frames: bytes, shared: bool = False, most: int = MAX_ANSWER_FRAMES) -> Ticket:
         """Ask, and leave the answer for later.
 
         Parameters
@@ -156,6 +187,8 @@ class Conversation:
         shared : bool
             Whether large frames of the answer may come as memory of their own (writable
             memoryviews) rather than as bytes.
+        most : int
+            How many frames the answer may have.
 
         Raises
         ------
@@ -167,7 +200,7 @@ class Conversation:
         except zmq.Again:
             self._wait(zmq.POLLOUT, None)
             send_frames(self._socket, frames)
-        ticket = Ticket(shared)
+        ticket = Ticket(shared, most)
         self._open.append(ticket)
         return ticket
 
@@ -189,7 +222,8 @@ class Conversation:
         Raises
         ------
         RemoteException
-            If the answer is ``err``, or if the peer is gone (system error).
+            If the answer is ``err``, if it has too many frames, or if the peer is gone (the latter
+            two are system errors).
         TimeoutError
             If there is no answer in time.
         """
@@ -208,14 +242,14 @@ class Conversation:
     def _receive_one(self, deadline: float | None) -> None:
         socket = self._socket
         self._wait(zmq.POLLIN, deadline)
-        frames: list[Frame]
-        if self._open[0].shared:
-            parts = socket.recv_multipart(copy=False)
-            frames = [part.buffer if len(part) >= LARGE_FRAME else part.bytes for part in parts]
-        else:
-            frames = [*receive_frames(socket)]
+        ticket = self._open[0]
+        frames = receive_frames(socket, ticket.most, not ticket.shared)
+        if ticket.shared:
+            frames = [part.buffer if len(part) >= LARGE_FRAME else part.bytes for part in frames]
+        if len(frames) > ticket.most:
+            frames = [b"err", b"sys", b"an answer of more than %d frames" % ticket.most]
         self._answered = True
-        ticket = self._open.popleft()
+        self._open.popleft()
         if ticket.wanted:
             ticket.answer = frames
 

@@ -16,7 +16,9 @@ from typing import TYPE_CHECKING, Any, cast
 import zmq
 
 from ..data.frames import is_readable, receive_frames, send_frames
+from ..data.limits import MAX_REQUEST_BYTES, MAX_REQUEST_FRAMES, max_unit_bytes
 from .failures import Failure
+from .keys import Doorkeeper, ServerKeys
 from .service import LoopService, Service, failure_frames
 from .sockets import LINGER_MS, SoleClient, bind, open_pair
 
@@ -88,6 +90,9 @@ class MessageHandler(threading.Thread):
         away without having said that it is done or has failed.
     context : zmq.Context, optional
         The context of the sockets; without it, the handler has its own.
+    keys : ServerKeys, optional
+        The keys of the clients that may connect, and the server's; without them, whoever comes
+        first is served. They go with a context of the handler's own.
 
     Attributes
     ----------
@@ -95,6 +100,13 @@ class MessageHandler(threading.Thread):
         The full address.
     stop : threading.Event
         Set it to end the thread.
+
+    Raises
+    ------
+    ValueError
+        If there are both keys and a context.
+    zmq.ZMQError
+        If it cannot listen at that address.
     """
 
     def __init__(
@@ -103,8 +115,12 @@ class MessageHandler(threading.Thread):
         data_sources: Mapping[str, Any] | None = None,
         kill_callback: Callable[[], object] | None = None,
         context: zmq.Context[Any] | None = None,
+        keys: ServerKeys | None = None,
     ) -> None:
+        if keys is not None and context is not None:
+            raise ValueError("a handler with keys has a context of its own, got another one")
         super().__init__(daemon=True)
+        max_frame_bytes = self._max_frame_bytes()
         self.service = self._make_service(data_sources)
         self._kill_callback = kill_callback
         self._own_context = context is None
@@ -113,7 +129,10 @@ class MessageHandler(threading.Thread):
         self.stop = _StopEvent(self._bell)
         self._ended = threading.Event()
         self._outgoing: deque[tuple[Failure, threading.Event]] = deque()
-        self.socket = open_pair(self.context)
+        self.socket = open_pair(self.context, max_frame_bytes)
+        if keys is not None:
+            keys.use(self.socket)
+            Doorkeeper(self.context, keys).start()
         self._client = SoleClient(self.socket)
         try:
             self.address = self._client.endpoint = bind(self.socket, host_address)
@@ -131,6 +150,9 @@ class MessageHandler(threading.Thread):
 
     def _make_service(self, data_sources: Mapping[str, Any] | None) -> Service:
         return Service(data_sources)
+
+    def _max_frame_bytes(self) -> int:
+        return MAX_REQUEST_BYTES
 
     @property
     def statistics(self) -> dict[str, Any]:
@@ -156,7 +178,10 @@ class MessageHandler(threading.Thread):
         try:
             self._serve()
         except zmq.ZMQError as error:
-            logger.debug("%s: the context is gone: %s", self.address, error)
+            logger.debug("%s: %s", self.address, error)
+            if error.errno not in (zmq.ETERM, zmq.ENOTSOCK):  # the context's owner knows that
+                self.service.note(Failure("sys", f"{self.address}: {error}"))
+                self._call_back()
             self._close()
         finally:
             self._ended.set()
@@ -186,8 +211,8 @@ class MessageHandler(threading.Thread):
         """Return the next request, if there is one already."""
         while is_readable(self.socket):
             if self._client.known:
-                return receive_frames(self.socket)
-            frames = self.socket.recv_multipart(zmq.NOBLOCK, copy=False)
+                return receive_frames(self.socket, MAX_REQUEST_FRAMES)
+            frames = receive_frames(self.socket, MAX_REQUEST_FRAMES, copy=False)
             if self._client.heard(frames[0]):
                 return [frame.bytes for frame in frames]
         return None
@@ -302,6 +327,9 @@ class LoopMessageHandler(MessageHandler):
 
     def _make_service(self, data_sources: Mapping[str, Any] | None) -> Service:
         return LoopService(data_sources)
+
+    def _max_frame_bytes(self) -> int:
+        return max_unit_bytes()  # a hypothesis is users' data
 
     def setup(self, algorithm: Algorithm, prefix: str) -> None:
         """Learn the formats of the loop.

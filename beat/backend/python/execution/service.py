@@ -8,8 +8,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping, Sequence
+from itertools import chain
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from ..data.limits import MAX_REQUEST_FRAMES
+from ..data.source import intervals_of
 from ..exceptions import UserError
 from .failures import Failure, describe_failure
 
@@ -93,6 +96,7 @@ class Service:
         self._refusal: Failure | None = None
         self._commands = {
             b"ifo": Command(self._info, (1,), fatal=False),
+            b"uni": Command(self._units, (1,), fatal=False),
             b"get": Command(self._get, (2,), fatal=False),
             b"don": Command(self._done, (0, 1), fatal=True),
             b"err": Command(self._error, (2,), fatal=True),
@@ -104,6 +108,9 @@ class Service:
 
     def reply(self, frames: Sequence[bytes]) -> Reply:
         """Answer a request, with ``err`` if it cannot be answered otherwise."""
+        if len(frames) > MAX_REQUEST_FRAMES:
+            text = f"a request of more than {MAX_REQUEST_FRAMES} frames"
+            return self._failed(Failure("sys", text), fatal=True)
         name, *arguments = frames
         if name == b"ack":
             return Reply([])  # some peers acknowledge an `err' they got
@@ -144,8 +151,12 @@ class Service:
         return source
 
     def _info(self, name: bytes) -> Reply:
-        units = self._source(name).data_indices()
-        return Reply([b"%d" % len(units), *(b"%d" % index for unit in units for index in unit)])
+        units = intervals_of(self._source(name))
+        limits = chain.from_iterable(zip(units.starts, units.ends, strict=True))
+        return Reply([b"%d" % len(units), *(b"%d" % index for index in limits)])
+
+    def _units(self, name: bytes) -> Reply:
+        return Reply(intervals_of(self._source(name)).as_frames())
 
     def _get(self, name: bytes, index: bytes) -> Reply:
         source, position = self._source(name), _number(index, "index")

@@ -7,7 +7,6 @@ it waits for ever: here it is told so, and its connection is closed.
 from __future__ import annotations
 
 import contextlib
-import itertools
 import os
 import struct
 import threading
@@ -16,13 +15,15 @@ from typing import TYPE_CHECKING, Any
 
 import zmq
 
-from ..data.wire import conversation
+from ..data.limits import MAX_WAITING_ANSWERS, MAX_WAITING_REQUESTS, max_unit_bytes
+from ..data.wire import close_monitor, conversation, open_monitor
 
 if TYPE_CHECKING:
     import socket as tcp
 
+    from .keys import ClientKeys
+
 FIRST_PORT = 50000
-MAX_FRAME_BYTES = 1 << 36  # a data unit is one frame: far above any of them, but not without end
 LINGER_MS = 5_000
 HANDSHAKE_MS = 10_000
 HEARTBEAT_INTERVAL_MS = 2_000
@@ -34,35 +35,40 @@ TURNED_AWAY = [b"err", b"sys", b"this address serves another client already"]
 
 _EVENTS = zmq.EVENT_ACCEPTED | zmq.EVENT_HANDSHAKE_SUCCEEDED | zmq.EVENT_DISCONNECTED
 _EVENT = struct.Struct("=HI")
-_numbers = itertools.count()
 
 
-def open_pair(context: zmq.Context[Any]) -> zmq.Socket[bytes]:
+def open_pair(context: zmq.Context[Any], max_frame_bytes: int) -> zmq.Socket[bytes]:
     """Return a new PAIR socket that neither waits nor stores without limit."""
     socket: zmq.Socket[bytes] = context.socket(zmq.PAIR)
     socket.setsockopt(zmq.LINGER, LINGER_MS)
-    socket.setsockopt(zmq.MAXMSGSIZE, MAX_FRAME_BYTES)
+    socket.setsockopt(zmq.MAXMSGSIZE, max_frame_bytes)
+    socket.setsockopt(zmq.SNDHWM, MAX_WAITING_REQUESTS)
+    socket.setsockopt(zmq.RCVHWM, MAX_WAITING_REQUESTS)
     socket.setsockopt(zmq.HANDSHAKE_IVL, HANDSHAKE_MS)
     return socket
 
 
-def connect_pair(context: zmq.Context[Any], address: str) -> zmq.Socket[bytes]:
+def connect_pair(
+    context: zmq.Context[Any], address: str, keys: ClientKeys | None = None
+) -> zmq.Socket[bytes]:
     """Return a new PAIR socket, connecting to an address with or without ``tcp://``.
 
     Its connection is watched from now on, until `close_pair`. Heartbeats, which libzmq's own
     threads exchange, let both sides find out that the other is stopped or gone, however long user
     code computes. It must be this side that begins them, and that takes all answers at once: a
     libzmq that is to send one over a broken connection, from which there is more to be read than
-    it may store, ends the process.
+    it may store, ends the process. With ``keys``, only the server that they belong to is talked to.
     """
-    socket = open_pair(context)
-    socket.setsockopt(zmq.RCVHWM, 0)
+    socket = open_pair(context, max_unit_bytes())
+    socket.setsockopt(zmq.RCVHWM, MAX_WAITING_ANSWERS)
     socket.setsockopt(zmq.CONNECT_TIMEOUT, HANDSHAKE_MS)
     socket.setsockopt(zmq.HEARTBEAT_IVL, HEARTBEAT_INTERVAL_MS)
     socket.setsockopt(zmq.HEARTBEAT_TIMEOUT, HEARTBEAT_TIMEOUT_MS)
     socket.setsockopt(zmq.HEARTBEAT_TTL, HEARTBEAT_TIMEOUT_MS)
     conversation(socket).watch()
     try:
+        if keys is not None:
+            keys.use(socket)
         if "[" in address:
             socket.setsockopt(zmq.IPV6, 1)
         socket.connect(address if "://" in address else f"tcp://{address}")
@@ -138,9 +144,9 @@ class SoleClient:
         self.connected = False
         self.known = False
         self._lock = threading.RLock()
-        # the address of an earlier monitor may still be in use for a moment after its end
-        address = f"inproc://sole-client-{next(_numbers)}"
-        self.monitor: zmq.Socket[bytes] = socket.get_monitor_socket(_EVENTS, address)
+        self._socket = socket
+        self._plain = socket.getsockopt(zmq.MECHANISM) == zmq.NULL
+        self.monitor = open_monitor(socket, _EVENTS)
         self._candidates: set[int] = set()
         self._surplus: set[int] = set()
         self._unwanted: dict[int, float] = {}
@@ -216,14 +222,19 @@ class SoleClient:
                 self._refuse(connection)
 
     def _refuse(self, connection: int) -> None:
-        """Send an error, as a message of libzmq's own protocol, and close the connection."""
+        """Send an error, as a message of libzmq's own protocol, and close the connection.
+
+        Where messages are encrypted, the end has to do.
+        """
         import socket as tcp
 
         with tcp.socket(fileno=os.dup(connection)) as peer:
             if not self._is_own(peer):
                 return
-            last = len(TURNED_AWAY) - 1
-            peer.send(b"".join(bytes([i < last, len(f)]) + f for i, f in enumerate(TURNED_AWAY)))
+            if self._plain:
+                last = len(TURNED_AWAY) - 1
+                frames = (bytes([i < last, len(f)]) + f for i, f in enumerate(TURNED_AWAY))
+                peer.send(b"".join(frames))
             peer.shutdown(tcp.SHUT_RDWR)
 
     def _is_own(self, peer: tcp.socket) -> bool:
@@ -235,6 +246,6 @@ class SoleClient:
         return self.endpoint.endswith(f":{name[1]}")
 
     def close(self) -> None:
-        """Stop watching."""
+        """Stop watching, before the socket is closed."""
         with self._lock:
-            self.monitor.close(0)
+            close_monitor(self._socket, self.monitor)

@@ -10,7 +10,7 @@ from .arguments import Parser
 
 def make_parser() -> Parser:
     """Return the parser of the command line."""
-    parser = Parser("databases_provider", "Serve the databases that a block reads from.")
+    parser = Parser("databases_provider", "Serve the databases that a block reads from.", keys=True)
     parser.add_argument("addr", help="address to listen at")
     parser.add_argument("dir", help="folder with configuration.json and prefix/")
     parser.add_argument("cache", help="folder of the cache")
@@ -26,7 +26,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     from .serving import serve_databases
 
     log_to_stderr(options.debug)
-    return serve_databases(options.addr, options.dir, options.cache, options.conf_name)
+    return serve_databases(
+        options.addr, options.dir, options.cache, options.conf_name, options.keys
+    )
 
 
 if __name__ == "__main__":

@@ -10,7 +10,7 @@ from .arguments import Parser
 
 def make_parser() -> Parser:
     """Return the parser of the command line."""
-    parser = Parser("execute", "Run the algorithm of a block.")
+    parser = Parser("execute", "Run the algorithm of a block.", keys=True)
     parser.add_argument("--cache", default="/cache", metavar="<path>", help="folder of the cache")
     parser.add_argument("--loop", metavar="<addr>", help="address of the loop's evaluator")
     parser.add_argument("--progress", metavar="<file>", help="where to note how far it has come")
@@ -35,6 +35,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         options.db_addr,
         options.loop,
         options.progress,
+        options.keys,
     )
 
 

@@ -10,7 +10,7 @@ from .arguments import Parser
 
 def make_parser() -> Parser:
     """Return the parser of the command line."""
-    parser = Parser("loop_execute", "Run the evaluator of a loop.")
+    parser = Parser("loop_execute", "Run the evaluator of a loop.", keys=True)
     parser.add_argument("addr", help="address to listen at")
     parser.add_argument("dir", help="folder with configuration.json and prefix/")
     parser.add_argument("cache", help="folder of the cache")
@@ -26,7 +26,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     from .serving import serve_evaluator
 
     log_to_stderr(options.debug)
-    return serve_evaluator(options.addr, options.dir, options.cache, options.db_addr)
+    return serve_evaluator(options.addr, options.dir, options.cache, options.db_addr, options.keys)
 
 
 if __name__ == "__main__":

@@ -17,6 +17,7 @@ import zmq
 from ..data.wire import conversation
 from ..exceptions import RemoteException
 from ..execution.failures import Failure
+from ..execution.keys import ClientKeys
 from ..execution.messagehandlers import Bell
 from ..execution.service import failure_frames
 from ..execution.sockets import close_pair, connect_pair
@@ -99,6 +100,8 @@ class Driver:
         The context of the socket.
     address : str
         Where it listens.
+    keys : ClientKeys, optional
+        The keys to talk to it with.
 
     Attributes
     ----------
@@ -110,8 +113,10 @@ class Driver:
         What is done if this process must be ended by force.
     """
 
-    def __init__(self, context: zmq.Context[Any], address: str) -> None:
-        self.socket = connect_pair(context, address)
+    def __init__(
+        self, context: zmq.Context[Any], address: str, keys: ClientKeys | None = None
+    ) -> None:
+        self.socket = connect_pair(context, address, keys)
         self.last_wish: Callable[[], object] = lambda: None
         self._watch = conversation(self.socket).watch()
         self._bell = Bell()

@@ -12,6 +12,7 @@ from ..exceptions import UserError
 from ..execution import AlgorithmExecutor
 from ..execution.block import load_configuration
 from ..execution.failures import Failure, describe_failure
+from ..execution.keys import KeysError, client_keys
 from ..execution.sockets import close_pair, connect_pair
 from .privileges import become
 from .process import Driver, Terminated, complain, end_by_signal, orderly_end, terminable
@@ -78,6 +79,7 @@ def run_algorithm(
     db_address: str | None,
     loop_address: str | None,
     progress: str | None = None,
+    keys: str | None = None,
 ) -> int:
     """Run the block in a working directory.
 
@@ -93,6 +95,8 @@ def run_algorithm(
         Where the provider of the databases and the evaluator listen.
     progress : str, optional
         The file to note in how far it has come.
+    keys : str, optional
+        The folder of the keys; without it, conversations are plain.
 
     Returns
     -------
@@ -103,8 +107,17 @@ def run_algorithm(
     context: zmq.Context[Any] = (
         zmq.Context.instance()
     )  # ends with the process: nothing waits for it
-    driver = Driver(context, address)
-    peers = [connect_pair(context, peer) if peer else None for peer in (db_address, loop_address)]
+    servers = {"driver": address, "databases": db_address, "evaluator": loop_address}
+    try:
+        proofs = {name: client_keys(keys, "algorithm", name) for name in servers if servers[name]}
+    except KeysError as error:
+        complain(Failure("sys", str(error)))
+        return 1
+    driver = Driver(context, address, proofs["driver"])
+    peers = [
+        connect_pair(context, server, proofs[name]) if (server := servers[name]) else None
+        for name in ("databases", "evaluator")
+    ]
     note = ProgressNote(progress)
     failure = None
     try:

@@ -12,6 +12,7 @@ from ..exceptions import UserError
 from ..execution import DBExecutor, LoopExecutor, LoopMessageHandler, MessageHandler
 from ..execution.block import load_configuration, part_of
 from ..execution.failures import Failure, describe_failure
+from ..execution.keys import KeysError, client_keys, server_keys
 from ..execution.sockets import close_pair, connect_pair
 from .privileges import become
 from .process import GRACE_SECONDS, Terminated, complain, orderly_end, terminable
@@ -20,7 +21,9 @@ LOOK_SECONDS = 1.0
 
 
 @orderly_end()
-def serve_databases(address: str, directory: str, cache: str, section: str | None) -> int:
+def serve_databases(
+    address: str, directory: str, cache: str, section: str | None, keys: str | None = None
+) -> int:
     """Serve the databases that a block reads from.
 
     Parameters
@@ -33,6 +36,8 @@ def serve_databases(address: str, directory: str, cache: str, section: str | Non
         The folder with the indices of the views.
     section : str or None
         The part of the configuration to look at.
+    keys : str, optional
+        The folder of the keys; without it, conversations are plain.
 
     Returns
     -------
@@ -40,7 +45,11 @@ def serve_databases(address: str, directory: str, cache: str, section: str | Non
         The exit status: 0 if the other side said that it was done, else 1.
     """
     prefix = os.path.join(directory, "prefix")
-    handler = MessageHandler(address)
+    try:
+        handler = MessageHandler(address, keys=server_keys(keys, "databases"))
+    except KeysError as error:
+        complain(Failure("sys", str(error)))
+        return 1
 
     def begin() -> None:
         whole = load_configuration(directory)
@@ -54,7 +63,9 @@ def serve_databases(address: str, directory: str, cache: str, section: str | Non
 
 
 @orderly_end()
-def serve_evaluator(address: str, directory: str, cache: str, db_address: str | None) -> int:
+def serve_evaluator(
+    address: str, directory: str, cache: str, db_address: str | None, keys: str | None = None
+) -> int:
     """Serve the processor of a loop.
 
     Parameters
@@ -67,17 +78,24 @@ def serve_evaluator(address: str, directory: str, cache: str, db_address: str | 
         The folder of the cache.
     db_address : str or None
         Where the evaluator's provider of databases listens.
+    keys : str, optional
+        The folder of the keys; without it, conversations are plain.
 
     Returns
     -------
     int
         The exit status: 0 if the processor said that it was done, else 1.
     """
-    handler = LoopMessageHandler(address)
+    try:
+        proof = client_keys(keys, "evaluator", "databases") if db_address else None
+        handler = LoopMessageHandler(address, keys=server_keys(keys, "evaluator"))
+    except KeysError as error:
+        complain(Failure("sys", str(error)))
+        return 1
     context: zmq.Context[Any] = (
         zmq.Context.instance()
     )  # ends with the process: nothing waits for it
-    db_socket = connect_pair(context, db_address) if db_address else None
+    db_socket = connect_pair(context, db_address, proof) if db_address else None
     executors: list[LoopExecutor] = []
 
     def begin() -> None:

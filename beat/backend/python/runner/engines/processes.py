@@ -2,7 +2,8 @@
 
 The processes are the container entry points: ``execute`` for the algorithm, ``loop_execute`` for
 the evaluator of a loop, and a ``databases_provider`` for each of them that reads databases. They
-talk over sockets in a private folder, which nobody else can connect to.
+talk over sockets in a private folder, which nobody else can connect to, and know each other by keys
+that are made for this block alone.
 """
 
 from __future__ import annotations
@@ -10,12 +11,14 @@ from __future__ import annotations
 import os
 
 from ...execution import MessageHandler
+from ...execution.keys import make_keys, require_curve, server_keys
 from ...execution.messagehandlers import VANISHED
 from ..plan import Block
 from .base import Control, Outcome
 from .children import PATIENCE, Children
 
 PROGRESS = "progress"
+KEYS = "keys"
 
 
 class ProcessEngine:
@@ -27,9 +30,15 @@ class ProcessEngine:
         The cache folder.
     debug : bool
         Whether the processes log what happens in detail.
+
+    Raises
+    ------
+    KeysError
+        If libzmq cannot encrypt.
     """
 
     def __init__(self, cache: str, debug: bool = False) -> None:
+        require_curve()
         self.cache = os.path.abspath(cache)
         self._options = ["--debug"] if debug else []
 
@@ -41,14 +50,17 @@ class ProcessEngine:
     def _run(self, block: Block, folder: str, children: Children, control: Control) -> Outcome:
         work = os.path.join(folder, "algorithm")
         progress = os.path.join(folder, PROGRESS)
-        arguments = [*self._options, f"--cache={self.cache}", f"--progress={progress}"]
+        keys = os.path.join(folder, KEYS)
+        make_keys(keys)
+        options = [*self._options, f"--keys={keys}"]
+        arguments = [*options, f"--cache={self.cache}", f"--progress={progress}"]
         if block.evaluator is not None:
-            provider = self._provide(children, block, folder, "loop")
+            provider = self._provide(children, block, folder, options, "loop")
             address = _address(folder, "evaluator")
-            children.start("loop_execute", *self._options, address, work, self.cache, *provider)
+            children.start("loop_execute", *options, address, work, self.cache, *provider)
             arguments.append(f"--loop={address}")
-        provider = self._provide(children, block, folder)
-        driver = MessageHandler(_address(folder, "driver"))
+        provider = self._provide(children, block, folder, options)
+        driver = MessageHandler(_address(folder, "driver"), keys=server_keys(keys, "driver"))
         driver.start()
         try:
             execute = children.start("execute", *arguments, driver.address, work, *provider)
@@ -73,7 +85,9 @@ class ProcessEngine:
             log=children.log(),
         )
 
-    def _provide(self, children: Children, block: Block, folder: str, *section: str) -> list[str]:
+    def _provide(
+        self, children: Children, block: Block, folder: str, options: list[str], *section: str
+    ) -> list[str]:
         """Start the provider of one side, if it reads any database; return its address."""
         side = block.evaluator if section else block.configuration
         assert side is not None
@@ -81,7 +95,7 @@ class ProcessEngine:
             return []
         address = _address(folder, "-".join(["databases", *section]))
         work = os.path.join(folder, "databases")
-        children.start("databases_provider", *self._options, address, work, self.cache, *section)
+        children.start("databases_provider", *options, address, work, self.cache, *section)
         return [address]
 
 
