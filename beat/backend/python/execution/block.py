@@ -8,17 +8,22 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from ..algorithm import Algorithm
+from ..data.wire import conversation
 from ..database import Database
 from ..helpers import (
     AccessMode,
     create_inputs_from_configuration,
     create_outputs_from_configuration,
 )
+from ..version import VERSION
 
 if TYPE_CHECKING:
     import zmq
 
 JSON = dict[str, Any]
+
+#: Where a configuration tells the version of this package that has made it; drivers' own do not
+MADE_BY = "beat.backend.python"
 
 
 def load_configuration(directory: str) -> JSON:
@@ -29,7 +34,8 @@ def load_configuration(directory: str) -> JSON:
     OSError
         If it cannot be read.
     ValueError
-        If it is no JSON object.
+        If it is no JSON object, or if another version of this package has made it: what its
+        processes say to each other may differ.
     """
     path = os.path.join(directory, "configuration.json")
     with open(path, "rb") as f:
@@ -39,6 +45,12 @@ def load_configuration(directory: str) -> JSON:
             raise ValueError(f"{path}: not valid JSON: {error}") from None
     if not isinstance(configuration, dict):
         raise ValueError(f"{path}: expected an object, got {type(configuration).__name__}")
+    version = configuration.get(MADE_BY, VERSION)
+    if version != VERSION:
+        raise ValueError(
+            f"{path}: made by version {version!s:.100} of {MADE_BY}, but this process has version "
+            f"{VERSION}: all processes of a run must have the same one"
+        )
     return configuration
 
 
@@ -137,6 +149,8 @@ class Block:
         self.prefix = os.path.join(directory, "prefix")
         self.db_socket = db_socket
         self.loop_socket = loop_socket
+        if db_socket is not None:
+            conversation(db_socket).compact = MADE_BY in configuration
         self.algorithm = Algorithm(
             self.prefix, self.data["algorithm"], dataformat_cache, library_cache
         )

@@ -10,8 +10,10 @@ import simplejson
 from ..algorithm import Algorithm
 from ..asset import JSON
 from ..database import Database
+from ..execution.block import MADE_BY
 from ..helpers import convert_experiment_configuration_to_container
 from ..utils import NumpyJSONEncoder
+from ..version import VERSION
 from .plan import Block
 
 
@@ -71,5 +73,6 @@ def make_provider_folder(
 def _write_configuration(folder: str, block: Block) -> None:
     os.makedirs(folder)
     configuration: JSON = convert_experiment_configuration_to_container(block.configuration)
+    configuration[MADE_BY] = VERSION
     with open(os.path.join(folder, "configuration.json"), "w", encoding="utf-8") as f:
         simplejson.dump(configuration, f, indent=4, cls=NumpyJSONEncoder)
