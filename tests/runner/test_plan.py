@@ -1,13 +1,15 @@
 from __future__ import annotations
 
 import hashlib
+import shutil
 
 import pytest
 from support.example_prefix import PREFIX, names, read
+from support.objects import algorithm_declaration, write_object
 
 from beat.backend.python.algorithm import Algorithm
 from beat.backend.python.experiment import Experiment
-from beat.backend.python.runner import make_plan
+from beat.backend.python.runner import Runner, make_plan
 
 DIGITS = "tutorial/tutorial/digits/1/pca"
 
@@ -150,3 +152,79 @@ def test_an_invalid_experiment_is_refused_with_all_its_errors():
     experiment.errors += ["first mistake", "second mistake"]
     with pytest.raises(RuntimeError, match=r"(?s)digits/1/pca.*first mistake.*second mistake"):
         make_plan(experiment)
+
+
+# Blocks that would write the same outputs
+
+ENDPOINT = {"type": "user/single_integer/1"}
+EXPERIMENT = "user/user/two_loops/1/x"
+SUM = "class Algorithm:\n    def process(self, data_loaders, output):\n        return True\n"
+
+
+def two_loops(folder, prefix, evaluators):
+    """Write an experiment with two loops of one processor into a copy of a prefix."""
+    copy = shutil.copytree(prefix, folder / "prefix")
+    source = copy / "algorithms" / "user" / "guess_evaluator_sequential"
+    for name, code in zip(("one", "other"), evaluators, strict=True):
+        target = shutil.copytree(source, source.with_name(name))
+        (target / "1.py").write_text((target / "1.py").read_text() + code)
+    loops, names = {}, ["first", "second"]
+    for name, evaluator in zip(names, ("one", "other"), strict=True):
+        loops[name] = {
+            "processor_algorithm": "user/guess_processor_sequential/1",
+            "processor_inputs": {"in": "in"},
+            "processor_outputs": {"out": "out"},
+            "evaluator_algorithm": f"user/{evaluator}/1",
+            "evaluator_inputs": {"in": "known"},
+            "evaluator_outputs": {"out": "seen"},
+        }
+    ends = {
+        "synchronized_channel": "data",
+        "processor_inputs": ["in"],
+        "processor_outputs": ["out"],
+        "evaluator_inputs": ["known"],
+        "evaluator_outputs": ["seen"],
+    }
+    pairs = [("data.out", f"{name}.{end}") for name in names for end in ("in", "known")]
+    pairs += [(f"{name}.{end}", f"sum.{end}{name}") for name in names for end in ("out", "seen")]
+    inputs = [end.partition(".")[2] for _, end in pairs[4:]]
+    toolchain = {
+        "schema_version": 2,
+        "datasets": [{"name": "data", "outputs": ["out"]}],
+        "blocks": [],
+        "loops": [{"name": name, **ends} for name in names],
+        "analyzers": [{"name": "sum", "synchronized_channel": "data", "inputs": inputs}],
+        "connections": [{"from": end, "to": start, "channel": "data"} for end, start in pairs],
+        "representation": {"connections": {}, "blocks": {}, "channel_colors": {}},
+    }
+    write_object(copy, "toolchains", "user/two_loops/1", toolchain)
+    group = {"inputs": dict.fromkeys(inputs, ENDPOINT)}
+    results = {"n": {"type": "int32", "display": True}}
+    declared = algorithm_declaration(
+        type="autonomous", splittable=None, groups=[group], results=results
+    )
+    write_object(copy, "algorithms", "user/sum_up/1", declared, SUM)
+    experiment = {
+        "schema_version": 2,
+        "datasets": {"data": {"database": "simple/1", "protocol": "numbers", "set": "some"}},
+        "blocks": {},
+        "loops": loops,
+        "analyzers": {
+            "sum": {"algorithm": "user/sum_up/1", "inputs": dict(zip(inputs, inputs, strict=True))}
+        },
+        "globals": {"queue": "queue", "environment": {"name": "test", "version": "1"}},
+    }
+    write_object(copy, "experiments", EXPERIMENT, experiment)
+    return Runner(str(copy), str(folder / "cache"))
+
+
+def test_loops_whose_outputs_differ_by_their_evaluators_alone_are_refused(prefix, tmp_path):
+    """The one would take what the other has made."""
+    runner = two_loops(tmp_path, prefix, ["", "# another\n"])
+    with pytest.raises(RuntimeError, match="blocks `first' and `second' would make different"):
+        runner.plan(EXPERIMENT)
+
+
+def test_equal_loops_of_other_names_are_not_refused(prefix, tmp_path):
+    first, second = two_loops(tmp_path, prefix, ["", ""]).plan(EXPERIMENT)[1].blocks[:2]
+    assert first.paths == second.paths

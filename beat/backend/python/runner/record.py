@@ -60,15 +60,40 @@ def _digest(content: JSON) -> str:
 
 
 def make_records(cache: str, experiment: Experiment, plan: Plan) -> dict[str, JSON]:
-    """Return what each block is to be made of, by its name."""
+    """Return what each block is to be made of, by its name.
+
+    Raises
+    ------
+    RuntimeError
+        If two blocks would make different outputs of the same name.
+    """
     made: dict[str, str] = {}
-    records = {}
+    records: dict[str, JSON] = {}
+    makers: dict[str, str] = {}
     hash_of = lru_cache(maxsize=None)(lambda asset: asset.hash())  # files are read once
     for block in plan.blocks:
         record = _record(cache, experiment, block, made, hash_of)
+        for path in block.paths:
+            other = makers.setdefault(path, block.name)
+            if other != block.name and _contents(records[other]) != _contents(record):
+                raise RuntimeError(_conflict(other, block.name))
         made.update(dict.fromkeys(block.paths, _digest(record)))
         records[block.name] = record
     return records
+
+
+def _contents(record: JSON) -> JSON:
+    """Return a record without the names of algorithms, which change nothing that they make."""
+    algorithms = [sorted(v.values()) for k, v in record.items() if k.endswith("algorithm")]
+    return {k: v for k, v in record.items() if not k.endswith("algorithm")} | {"code": algorithms}
+
+
+def _conflict(one: str, other: str) -> str:
+    return (
+        f"blocks `{one}' and `{other}' would make different outputs of the same name: the other "
+        "side of a loop, and the content of libraries, do not enter the names of outputs. Let the "
+        "algorithms or their parameters differ too"
+    )
 
 
 def _record(
