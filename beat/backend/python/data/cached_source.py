@@ -121,6 +121,7 @@ class CachedDataSource(DataSource):
     _infos: Any = ()
     _columns: tuple[Column, ...] = (range(0),) * 5
     _codec: Any = None
+    _in_chunks = False
     _open_files: dict[int, UnitFile] = {}
 
     def setup(
@@ -182,6 +183,7 @@ class CachedDataSource(DataSource):
         if len(names) > 1:
             raise OSError(f"cache files of different formats {sorted(names)}: {self.filenames}")
         self._encodings = [table.encoding for table in tables]
+        counts = [len(table.units) for table in tables]  # before columns are joined in place
         units = Intervals()
         offsets: Column = range(0)
         sizes: Column = range(0)
@@ -189,7 +191,6 @@ class CachedDataSource(DataSource):
             append_units(units, table.units, self.filenames[number])
             offsets = joined(offsets, table.offsets)
             sizes = joined(sizes, table.sizes)
-        counts = [len(table.units) for table in tables]
         files = numpy.repeat(numpy.arange(len(tables), dtype="i"), counts)
         kept = units.overlap(start_index, end_index)
         clipped = units.clipped(start_index, end_index)
@@ -215,8 +216,15 @@ class CachedDataSource(DataSource):
         number, size = files[index], sizes[index]
         if number != self.current_file_index:
             self._open(number)
+        file: Any = self.current_file
         try:
-            data = self._read(self, self.current_file, offsets[index], size - 1)
+            if self._in_chunks and 1 < size <= LARGE_BYTES:
+                at = offsets[index] - file.chunk_start
+                if at < 0 or at + size > len(file.chunk):
+                    at = self._fill(file, offsets[index], size)
+                data = self._decode(file.chunk, at, at + size - 1)
+            else:
+                data = self._read(self, file, offsets[index], size - 1)
         except ValueError as error:
             raise ValueError(
                 f"damaged data: `{self.filenames[number]}', unit "
@@ -230,17 +238,13 @@ class CachedDataSource(DataSource):
         return map(self.__getitem__, range(len(self)))
 
     def _read_packed(self, file: UnitFile, offset: int, size: int) -> Any:
-        if size >= LARGE_BYTES:
-            began = perf_counter()
-            buffer, at = file.private(offset, size)
-            self.read_duration += perf_counter() - began
-            return self._decode(buffer, at, at + size, True)
+        """Read what is not in the chunks."""
         if size == 0:
             return None
-        at = offset - file.chunk_start
-        if at < 0 or at + size > len(file.chunk):
-            at = self._fill(file, offset, size)
-        return self._decode(file.chunk, at, at + size)
+        began = perf_counter()
+        buffer, at = file.private(offset, size)
+        self.read_duration += perf_counter() - began
+        return self._decode(buffer, at, at + size, True)
 
     def _fill(self, file: UnitFile, offset: int, size: int) -> int:
         began = perf_counter()
@@ -266,12 +270,13 @@ class CachedDataSource(DataSource):
         if len(files) > MOST_OPEN_FILES:
             files.pop(next(iter(files))).close()
         self.current_file, self.current_file_index = file, number
+        self._in_chunks = self.unpack and self._encodings[number] == "binary"
         if not self.unpack:
             self._read: Any = CachedDataSource._read_bytes
-        elif self._encodings[number] == "json":
-            self._read = CachedDataSource._read_json
-        else:
+        elif self._in_chunks:
             self._read = CachedDataSource._read_packed
+        else:
+            self._read = CachedDataSource._read_json
 
     def _open_anew(self, number: int) -> UnitFile:
         name = self.filenames[number]
