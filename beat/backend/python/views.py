@@ -268,6 +268,16 @@ class Runner:
             raise self._failure("is not set up")
         return loader.run(self.obj, "get", self.exc, output, index + self._offset)
 
+    def reader(self, output: str) -> Callable[[int], Any]:
+        """Return `get` for one output, for whoever calls it once per unit of data.
+
+        Without `exc`, there is nothing for `loader.run` to do but to call the method.
+        """
+        if self.exc is not None:
+            return partial(self.get, output)
+        obj, offset = self.obj, self._offset
+        return lambda index: obj.get(output, index + offset)
+
     def get_output_mapping(self, output: str) -> str:
         """Return the field of the entries that belongs to an output."""
         if hasattr(self.obj, "get_output_mapping"):

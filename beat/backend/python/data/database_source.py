@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from itertools import islice
 from operator import attrgetter, ne
 from time import perf_counter
@@ -11,7 +12,7 @@ from typing import Any, Protocol
 import numpy
 
 from .formats import load_format
-from .indices import Intervals, compact
+from .indices import Column, Intervals, compact
 from .source import NO_UNIT, DataSource, Unit
 from .viewindex import Entries
 
@@ -23,7 +24,10 @@ class RunningView(Protocol):
         """Return the entries of the view's range."""
 
     def get(self, output: str, index: int) -> Any:
-        """Return the data of an output for an entry, counted from the start of the range."""
+        """Return the data of an output for an entry, counted from the start of the range.
+
+        If the view has a method ``reader(output)``, what that returns is called instead.
+        """
 
     def get_output_mapping(self, output: str) -> str:
         """Return the field of the entries that belongs to an output."""
@@ -41,6 +45,8 @@ class DatabaseOutputDataSource(DataSource):
     dataformat: Any = None
     pack = False
     _convert: Any = None
+    _infos: Any = ()
+    _columns: tuple[Column, Column] = (range(0), range(0))
 
     def setup(
         self,
@@ -83,6 +89,8 @@ class DatabaseOutputDataSource(DataSource):
             codec = self.dataformat.type._codec
             self._convert = codec.encode if pack else codec.build
         self.view = view
+        reader = getattr(view, "reader", partial(partial, view.get))
+        self._get: Callable[[int], Any] = reader(output_name)
         self.output_name = output_name
         self.prefix = prefix
         self.pack = pack
@@ -108,13 +116,24 @@ class DatabaseOutputDataSource(DataSource):
                 f"only {fields!r:.200}"
             ) from None
 
+    @property
+    def infos(self) -> Any:
+        """The units, see `DataSource`."""
+        return self._infos
+
+    @infos.setter
+    def infos(self, infos: Any) -> None:
+        self._infos = infos
+        units = Intervals.of(infos)
+        self._columns = units.starts, units.ends
+
     def __getitem__(self, index: int) -> Unit:
-        try:
-            start, end = self.infos[index if index >= 0 else len(self)]
-        except IndexError:
+        starts, ends = self._columns
+        if not 0 <= index < len(starts):
             return NO_UNIT
         began = perf_counter()
-        data = self.view.get(self.output_name, start - self._view_start)
+        start = starts[index]
+        data = self._get(start - self._view_start)
         if isinstance(data, dict) and self._convert is not None:
             data = self._convert(data)
         elif self.pack:
@@ -122,7 +141,7 @@ class DatabaseOutputDataSource(DataSource):
         if self.pack:
             self.nb_bytes_read += len(data)
         self.read_duration += perf_counter() - began
-        return data, start, end
+        return data, start, start if ends is starts else ends[index]
 
 
 def _equal_runs(values: Sequence[Any], offset: int) -> Intervals:

@@ -20,7 +20,6 @@ from typing import Any, BinaryIO
 from weakref import finalize
 
 from ..publish import publishing
-from ..utils import NumpyJSONEncoder
 from .indices import Column, Intervals, compact, joined
 
 Entry = tuple[Any, ...]  # a named tuple, its fields sorted by name
@@ -61,6 +60,8 @@ def write_index(filename: str, entries: Any) -> None:
 
 
 def _write(file: BinaryIO, entries: Iterable[Any]) -> None:
+    from ..numpyjson import NumpyJSONEncoder
+
     encode = NumpyJSONEncoder(allow_nan=True).encode
     expected: tuple[str, ...] = ()
     i = -1
