@@ -10,6 +10,7 @@ from typing import Any
 import click
 
 from ..exceptions import MissingExtra
+from ..version import VERSION
 
 #: where each command is defined and what it does; the module is loaded only when it is called
 COMMANDS = {
@@ -83,7 +84,7 @@ class Folders:
     show_envvar=True,
     help="The folder for computed data.  [default: cache/ in the prefix]",
 )
-@click.version_option(package_name="beat.backend.python", prog_name="beat")
+@click.version_option(VERSION, prog_name="beat")
 @click.pass_context
 def main(ctx: click.Context, prefix: str, cache: str | None) -> None:
     """Run BEAT experiments: data formats, algorithms, toolchains, databases."""
