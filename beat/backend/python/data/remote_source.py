@@ -35,6 +35,7 @@ class RemoteDataSource(DataSource):
     input_name = ""
     _last = -2
     _window = 1
+    _widest = MOST_AHEAD
     _largest = 0
 
     def setup(
@@ -122,12 +123,13 @@ class RemoteDataSource(DataSource):
         if index == self._last + 1:
             self._ask_ahead(index)
         self._last = index
-        payload = self._receive(ticket, index)
-        data = self._unpacked(payload) if self.unpack else bytes(payload)
-        self.nb_bytes_read += len(payload)
-        self.read_duration += perf_counter() - began
         start, end = infos[index]
-        return data, start, end
+        payload = self._receive(ticket, index, start)
+        took = perf_counter() - began
+        self._adjust_window(took, len(payload))
+        self.nb_bytes_read += len(payload)
+        self.read_duration += took
+        return self._unpacked(payload) if self.unpack else bytes(payload), start, end
 
     def _take(self, index: int) -> Ticket:
         """Return the request for a unit, made already if the unit is the next one."""
@@ -137,6 +139,8 @@ class RemoteDataSource(DataSource):
         return self._ask(index)
 
     def _ask_ahead(self, index: int) -> None:
+        if 2 * len(self._ahead) > self._window:
+            return  # many requests at a time wake the peer only once
         first = self._ahead[-1][0] + 1 if self._ahead else index + 1
         for i in range(first, min(index + 1 + self._window, len(self.infos))):
             self._ahead.append((i, self._ask(i)))
@@ -145,22 +149,23 @@ class RemoteDataSource(DataSource):
         shared = self._largest >= LARGE_FRAME
         return self._conversation.send(b"get", self._name, b"%d" % index, shared=shared)
 
-    def _receive(self, ticket: Ticket, index: int) -> Frame:
-        began = perf_counter()
+    def _receive(self, ticket: Ticket, index: int, start: int) -> Frame:
         frames = self._conversation.receive(ticket)
-        if len(frames) != 3 or frames[0] != b"%d" % self.infos[index][0]:
+        if len(frames) != 3 or frames[0] != b"%d" % start:
             raise self._malformed(
                 f"for unit {index} the answer begins with {bytes(frames[0])[:40]!r}, expected "
-                f"{self.infos[index][0]}, and has {len(frames)} frames, expected 3"
+                f"{start}, and has {len(frames)} frames, expected 3"
             )
-        payload = frames[2]
-        self._largest = max(self._largest, len(payload))
-        if perf_counter() - began > SLOW_SECONDS:
+        return frames[2]
+
+    def _adjust_window(self, took: float, size: int) -> None:
+        """Learn from a unit how many to ask for ahead."""
+        if took > SLOW_SECONDS:
             self._window = max(1, self._window // 2)
-        else:
-            most = MOST_BYTES_AHEAD // (self._largest or 1)
-            self._window = max(1, min(2 * self._window, MOST_AHEAD, most))
-        return payload
+        elif size > self._largest or self._window < self._widest:
+            self._largest = max(self._largest, size)
+            self._widest = max(1, min(MOST_AHEAD, MOST_BYTES_AHEAD // (self._largest or 1)))
+            self._window = min(2 * self._window, self._widest)
 
     def _unpacked(self, payload: Frame) -> Any:
         if not payload:

@@ -19,7 +19,7 @@ from weakref import WeakKeyDictionary, ref
 import zmq
 
 from ..exceptions import RemoteException
-from .frames import receive_frames, send_frames
+from .frames import is_readable, receive_frames, send_frames
 from .limits import MAX_ANSWER_FRAMES
 
 Frame = bytes | memoryview
@@ -241,7 +241,8 @@ class Conversation:
 
     def _receive_one(self, deadline: float | None) -> None:
         socket = self._socket
-        self._wait(zmq.POLLIN, deadline)
+        if len(self._open) == 1 or not is_readable(socket):  # of several, many are there already
+            self._wait(zmq.POLLIN, deadline)
         ticket = self._open[0]
         frames = receive_frames(socket, ticket.most, not ticket.shared)
         if ticket.shared:
