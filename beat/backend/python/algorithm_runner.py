@@ -142,6 +142,19 @@ class Runner:
     ) -> Any:
         """Call the algorithm's ``process`` with the arguments that are for its type.
 
+        Parameters
+        ----------
+        inputs : inputs.InputList or inputs.InputGroup, optional
+            The inputs, at the current unit; not for autonomous algorithms.
+        data_loaders : data_loaders.DataLoaderList, optional
+            The data loaders; not for algorithms of API 1.
+        outputs : outputs.OutputList, optional
+            The outputs; not for analyzers.
+        output : outputs.Output, optional
+            What an analyzer writes its results to.
+        loop_channel : execution.LoopChannel, optional
+            What the processor of a loop asks its evaluator by.
+
         Returns
         -------
         object
@@ -164,7 +177,7 @@ class Runner:
     ) -> Callable[[], Any]:
         """Return what `process` would call, for loops that call it often.
 
-        Everything is checked here, once; exceptions as in `process`.
+        Everything is checked here, once; parameters and exceptions as in `process`.
         """
         self._must_be_prepared()
         kind = self.algorithm.type
@@ -199,6 +212,11 @@ class Runner:
     def validate(self, result: Any) -> tuple[Any, ...]:
         """Let an evaluator judge a hypothesis of its processor.
 
+        Parameters
+        ----------
+        result : object
+            The hypothesis, an object of the format of the loop's requests.
+
         Returns
         -------
         tuple
@@ -219,7 +237,17 @@ class Runner:
         return answer
 
     def write(self, outputs: Any, processor_output_name: str, end_data_index: int | None) -> None:
-        """Let an evaluator write, after its processor has; exceptions as in `validate`."""
+        """Let an evaluator write, after its processor has; exceptions as in `validate`.
+
+        Parameters
+        ----------
+        outputs : outputs.OutputList
+            The outputs of the evaluator.
+        processor_output_name : str
+            The output that the processor has written to.
+        end_data_index : int or None
+            The last index of what it wrote; None if it did not say.
+        """
         self._must_be_evaluator("write")
         run(self.obj, "write", self.exc, outputs, processor_output_name, end_data_index)
 

@@ -77,7 +77,13 @@ def hashFileContents(path: str) -> str:
 
 
 def hashDataset(database: str, protocol: str, set: str) -> str:
-    """Return the hash that names the index of one set of a database's protocol."""
+    """Return the hash that names the index of one set of a database's protocol.
+
+    Parameters
+    ----------
+    database, protocol, set : str
+        The names; that of the database with its version.
+    """
     return _sha256(f'{{"database":"{database}","protocol":"{protocol}","set":"{set}"}}')
 
 
@@ -90,7 +96,23 @@ def hashBlockOutput(
     input_hashes: Mapping[str, str],
     output_name: str,
 ) -> str:
-    """Return the hash that names one output of a block; the first two names do not count."""
+    """Return the hash that names one output of a block.
+
+    Parameters
+    ----------
+    block_name, algorithm_name : str
+        Who makes it; these do not count.
+    algorithm_hash : str
+        The hash of declaration and code.
+    parameters : dict
+        The values that the experiment gives, without defaults.
+    environment : dict
+        ``name`` and ``version``.
+    input_hashes : dict
+        By name of the input, the hash of what it reads.
+    output_name : str
+        The output, as the algorithm calls it.
+    """
     return _sha256(
         f'{{"algorithm":"{algorithm_hash}","parameters":{_stringify(parameters)},'
         f'"environment":{_stringify(environment)},"inputs":{_stringify(input_hashes)},'
@@ -106,7 +128,10 @@ def hashAnalyzer(
     environment: Mapping[str, Any],
     input_hashes: Mapping[str, str],
 ) -> str:
-    """Return the hash that names the result of an analyzer; its own name does not count."""
+    """Return the hash that names the result of an analyzer.
+
+    Parameters are those of `hashBlockOutput`; the name of the analyzer does not count.
+    """
     return _sha256(
         f'{{"algorithm_name":"{algorithm_name}","algorithm":"{algorithm_hash}",'
         f'"parameters":{_stringify(parameters)},"environment":{_stringify(environment)},'

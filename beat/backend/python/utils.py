@@ -75,6 +75,17 @@ def hashed_or_simple(prefix: str | Prefix, what: str, path: str, suffix: str = "
 
     The hashed place, ``<prefix>/<what>/<toUserPath(user)>/<rest><suffix>``, when there is such a
     file, else ``<prefix>/<what>/<path><suffix>``.
+
+    Parameters
+    ----------
+    prefix : str or Prefix
+        The folder of the declarations, or several.
+    what : str
+        The folder of the kind of objects, such as ``algorithms``.
+    path : str
+        The name of the object, which begins with a user.
+    suffix : str
+        The end of the file's name.
     """
     username, _, rest = path.partition("/")
     hashed = simple_path(prefix, what, f"{hashing.toUserPath(username)}/{rest}", suffix)

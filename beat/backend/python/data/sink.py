@@ -20,7 +20,15 @@ class DataSink(ABC):
 
     @abstractmethod
     def write(self, data: Any, start_data_index: int, end_data_index: int) -> None:
-        """Write a unit, which covers an inclusive interval of indices."""
+        """Write a unit.
+
+        Parameters
+        ----------
+        data : instance of the format, dict or None
+            The content; a dictionary only if the sink says `takes_dictionaries`.
+        start_data_index, end_data_index : int
+            The first and the last index it covers.
+        """
 
     @abstractmethod
     def isConnected(self) -> bool:

@@ -28,6 +28,8 @@ FAREWELL_SECONDS = 5.0
 class AlgorithmExecutor(Block):
     """Runs the algorithm of a block, and tells its peers how that ended.
 
+    Attributes and errors are those of `execution.block.Block`.
+
     Parameters
     ----------
     socket : zmq.Socket or None
@@ -44,8 +46,6 @@ class AlgorithmExecutor(Block):
         To the evaluator of a loop.
     exc : class, optional
         What failures of the users' code are raised as; by default, they leave unchanged.
-
-    Attributes and errors are those of `Block`.
     """
 
     def __init__(

@@ -91,6 +91,8 @@ class LoopChannel:
 class LoopExecutor(Block):
     """Runs the evaluator of a loop, as its processor asks for it.
 
+    Attributes and errors are those of `execution.block.Block`.
+
     Parameters
     ----------
     message_handler : LoopMessageHandler
@@ -105,8 +107,6 @@ class LoopExecutor(Block):
         To the provider of the databases; without it, their views run in this process.
     exc : class, optional
         What failures of the users' code are raised as; by default, they leave unchanged.
-
-    Attributes and errors are those of `Block`.
     """
 
     def __init__(

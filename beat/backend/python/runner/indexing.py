@@ -21,6 +21,15 @@ class IndexingFailed(Exception):
 def index_set(prefix: str, cache: str, dataset: Dataset, root_folder: str) -> None:
     """Index one set of a database, and note the checksum of the index.
 
+    Parameters
+    ----------
+    prefix, cache : str
+        The folders.
+    dataset : Dataset
+        The set.
+    root_folder : str
+        Where the raw data is.
+
     Raises
     ------
     IndexingFailed

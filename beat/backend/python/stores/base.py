@@ -237,7 +237,23 @@ class ResultsStore(ABC):
         sub_dir: str | None = None,
         **open_kwargs: Any,
     ) -> File | None:
-        """Open an object as a file; None in stores that have no files."""
+        """Open an object as a file; None in stores that have no files.
+
+        Parameters
+        ----------
+        name, task_name, task_unique_config
+            The object and its run, unless there is a promise.
+        mode : str, optional
+            As of the built-in ``open``; by default, to read.
+        promise : Promise, optional
+            What a load by ``lazy`` gave, in place of name, task and configuration.
+        type_ : str, optional
+            The type of an object that is to be written.
+        sub_dir : str, optional
+            The folder in that of the run.
+        open_kwargs
+            Keywords for what opens files of the type.
+        """
         return None
 
     def get_results(self, task_name: str, task_unique_config: Config) -> dict[str, Any] | None:

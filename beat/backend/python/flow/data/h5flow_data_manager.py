@@ -472,7 +472,16 @@ class H5FlowDataManager:
         return slice(first, first + count)
 
     def write_data(self, dataset_name: str, spec: Any, data: Any) -> None:
-        """Assign rows that are there: a slice, a row number, or ascending row numbers.
+        """Assign rows that are there.
+
+        Parameters
+        ----------
+        dataset_name : str
+            The dataset.
+        spec : slice, int or array-like of int
+            The rows: a slice, a number, or ascending numbers.
+        data : array-like
+            The content, in the shape of the rows; one value is that of all rows.
 
         Raises
         ------

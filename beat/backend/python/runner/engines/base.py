@@ -122,4 +122,19 @@ class Engine(Protocol):
     """
 
     def run(self, block: Block, folder: str, control: Control) -> Outcome:
-        """Run a block in its private folder and wait for it."""
+        """Run a block and wait for it.
+
+        Parameters
+        ----------
+        block : Block
+            The block.
+        folder : str
+            Its private folder.
+        control : Control
+            What limits it, and tells when to stop.
+
+        Returns
+        -------
+        Outcome
+            How it ended; failures of users' code are no exceptions here.
+        """
