@@ -89,8 +89,10 @@ class DatabaseOutputDataSource(DataSource):
             codec = self.dataformat.type._codec
             self._convert = codec.encode if pack else codec.build
         self.view = view
-        reader = getattr(view, "reader", partial(partial, view.get))
-        self._get: Callable[[int], Any] = reader(output_name)
+        reader: Any = getattr(view, "reader", None)
+        self._get: Callable[[int], Any] = (
+            partial(view.get, output_name) if reader is None else reader(output_name)
+        )
         self.output_name = output_name
         self.prefix = prefix
         self.pack = pack
