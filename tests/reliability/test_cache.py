@@ -22,12 +22,12 @@ from support.units import MEASUREMENT, open_source, values, write_integers
 
 from beat.backend.python import publish as publishing
 from beat.backend.python.data import CachedDataSink, hashed_file
+from beat.backend.python.data.viewindex import read_index, write_index
 from beat.backend.python.dataformat import DataFormat
 from beat.backend.python.runner import InlineEngine, Run, RunFailed, Runner
 from beat.backend.python.runner.aside import list_set_aside
 from beat.backend.python.runner.outputs import leftovers, list_outputs, verify
 from beat.backend.python.runner.record import write_json
-from beat.backend.python.data.viewindex import read_index, write_index
 
 SEED = random.randrange(10**6)
 

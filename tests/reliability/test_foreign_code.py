@@ -15,9 +15,9 @@ from support.peers import Peers, ask
 
 import beat.backend.python.loader
 from beat.backend.python.data import CachedDataSource, RemoteDataSource, load_data_index
+from beat.backend.python.data.viewindex import read_index
 from beat.backend.python.data.wire import conversation
 from beat.backend.python.exceptions import RemoteException
-from beat.backend.python.data.viewindex import read_index
 
 PACKAGE = Path(beat.backend.python.loader.__file__).parent
 

@@ -15,9 +15,9 @@ from collections.abc import Iterable, Iterator
 from itertools import islice
 from typing import Any, NamedTuple
 
-#: bounds of what is read; the largest declarations known, of some thousand values, stay far below
-MAX_SIZE = 2 * 2**20
-MAX_VALUES = 20_000
+#: bounds of what is read; a toolchain of three thousand blocks, all of them drawn, stays below
+MAX_SIZE = 8 * 2**20
+MAX_VALUES = 80_000
 MAX_DEPTH = 64
 MAX_DIGITS = 400
 #: at most that many problems of one text are listed
@@ -97,23 +97,32 @@ def parse(content: str | bytes) -> tuple[str, Any]:
     text = content if isinstance(content, str) else _decode(content)
     if text.startswith("\ufeff"):
         raise MalformedJSON([Problem(0, "the file starts with a byte order mark")], text)
+    check_number(text, MAX_VALUES)
     try:
         data = _DECODER.decode(text)
     except json.JSONDecodeError as error:
         raise MalformedJSON([_syntax_problem(text, error)], text) from None
     except (_Irregular, RecursionError):
         raise MalformedJSON(_irregularities(text), text) from None
-    if len(text) > MAX_VALUES or text.count("[") + text.count("{") > MAX_DEPTH:
-        _check_extent(text, data)
+    if text.count("[") + text.count("{") > MAX_DEPTH and _is_too_deep(data):
+        raise MalformedJSON(_irregularities(text), text)
     return text, data
 
 
-def _check_extent(text: str, data: Any) -> None:
-    levels = _count_values(data)
-    if len(levels) > MAX_DEPTH:
-        raise MalformedJSON(_irregularities(text), text)
-    if sum(levels) > MAX_VALUES:
-        message = f"too large: {sum(levels):,} values, at most {MAX_VALUES:,} are accepted"
+def check_number(text: str, most: int) -> None:
+    """Count the values of a text before memory is taken for them.
+
+    Raises
+    ------
+    MalformedJSON
+        If there are more than ``most``.
+    """
+    count = sum(map(text.count, ",[{")) if len(text) > most else 0
+    if count > most:
+        bare = re.sub(rf"{_STRING}|\s++", "", text)
+        count = sum(map(bare.count, ",[{")) - bare.count("[]") - bare.count("{}")
+    if count > most:
+        message = f"too large: {count:,} values, at most {most:,} are accepted"
         raise MalformedJSON([Problem(0, message)], text)
 
 
@@ -165,16 +174,13 @@ _DECODER = json.JSONDecoder(
 )
 
 
-def _count_values(data: Any) -> list[int]:
-    """Return how many values there are on each level of nesting; no further than is accepted."""
-    counts: list[int] = []
+def _is_too_deep(data: Any) -> bool:
     level = _containers([data])
-    while level and len(counts) <= MAX_DEPTH:
-        counts.append(sum(map(len, level)))
+    for _ in range(MAX_DEPTH):
         level = _containers(
             child for item in level for child in (item.values() if type(item) is dict else item)
         )
-    return counts
+    return bool(level)
 
 
 def _containers(values: Iterable[Any]) -> list[Any]:
@@ -192,8 +198,12 @@ def _syntax_problem(text: str, error: json.JSONDecodeError) -> Problem:
     return Problem(error.pos, f"invalid JSON code: {error.msg}")
 
 
+# Nothing is gone back to, and the quote at the end is optional: time and memory stay small whatever
+# the text is
+_STRING = r'"[^"\\]*+(?:\\[\s\S][^"\\]*+)*+"?'
+
 _TOKEN = (
-    r'(?P<string>"[^"\\]*(?:\\.[^"\\]*)*")(?P<colon>\s*:)?'
+    rf"(?P<string>{_STRING})(?P<colon>\s*:)?"
     r"|(?P<open>[\[{])|(?P<close>[\]}])"
     r"|(?P<number>-?[0-9][0-9.eE+-]*)|(?P<constant>NaN|-?Infinity)"
 )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from graphlib import CycleError, TopologicalSorter
 from typing import Any, NamedTuple
 
 from . import utils
@@ -77,10 +78,6 @@ class Toolchain(Asset):
         """Everything that is computed: blocks, loops and analyzers, by name, in this order."""
         return {**self.blocks, **self.loops, **self.analyzers}
 
-    def connections_to(self, block: str) -> list[Connection]:
-        """Return the connections that end at a block."""
-        return [connection for connection in self.connections if connection.target.block == block]
-
     def dependencies(self) -> dict[str, set[str]]:
         """Return for each step the names of the steps whose outputs it reads."""
         steps = self.steps
@@ -92,17 +89,21 @@ class Toolchain(Asset):
 
     def execution_order(self) -> list[str]:
         """Return the steps, each after those it depends on, else in the order of declaration."""
-        waiting = self.dependencies()
-        order: dict[str, None] = {}
-        while waiting:
-            before = len(order)
-            for name, needed in waiting.items():
-                if needed <= order.keys():
-                    order[name] = None
-            if len(order) == before:
-                raise RuntimeError(f"toolchain `{self._name}' has a cycle")
-            waiting = {name: needed for name, needed in waiting.items() if name not in order}
-        return list(order)
+        needed = self.dependencies()
+        places = {name: place for place, name in enumerate(needed)}
+        try:
+            sorted_ = [*TopologicalSorter(needed).static_order()]
+        except CycleError as error:
+            cycle = " -> ".join(error.args[1][:10])
+            raise RuntimeError(f"toolchain `{self._name}' has a cycle: {cycle}") from None
+        # how often the declarations are gone through before a step has all that it needs
+        rounds: dict[str, int] = {}
+        for name in sorted_:
+            rounds[name] = max(
+                (rounds[other] + (places[other] > places[name]) for other in needed[name]),
+                default=0,
+            )
+        return sorted(needed, key=lambda name: (rounds[name], places[name]))
 
 
 def _by_name(declared: Any) -> dict[str, JSON]:

@@ -18,6 +18,10 @@ from .. import utils
 from ..schema import KINDS, WARNING, Document, Finding, Kind, Node, in_order
 from .source import Source
 
+#: what grows with the number of blocks, and how many values anything else may have
+LARGE_KINDS = ("toolchain", "experiment")
+MOST_VALUES = 20_000
+
 
 class Reference(NamedTuple):
     """The place of a declaration that names another object."""
@@ -182,6 +186,8 @@ class Catalog:
             document.findings.append(document.at(0, "the file is outside of the prefix"))
         else:
             document = Document.read(path, self.shown(path))
+            if kind.name not in LARGE_KINDS:
+                document.restrict(MOST_VALUES)
         return Entry(self, kind, name, path.removesuffix(".json"), document)
 
     def shown(self, path: str) -> str:

@@ -74,7 +74,7 @@ def _outputs_of(entry: Entry, dataset: Node) -> Node | None:
 
 def _check_maps(graph: Graph, name: str, side: Side) -> Iterator[Finding]:
     """Tell whether a side's end points are mapped to those of the toolchain."""
-    read = {connection.source for connection in graph.connections}
+    read = {connection.source for connection in graph.leaving.get(name, [])}
     for part in ("inputs", "outputs"):
         drawn = [node.text or "" for node in graph.steps[name][side.prefix + part].items]
         mapped = side.part(part).members
@@ -121,13 +121,9 @@ def _check_formats(
 
 def _check_groups(graph: Graph, name: str, sides: list[Side]) -> Iterator[Finding]:
     """Tell whether algorithms group inputs and outputs as the toolchain's channels do."""
-    arriving = Counter(c.channel for c in graph.connections if _block(c.target) == name)
-    leaving = Counter(
-        channel
-        for _, channel in {
-            (c.source, c.channel) for c in graph.connections if _block(c.source) == name
-        }
-    )
+    arriving = Counter(c.channel for c in graph.arriving.get(name, []))
+    pairs = {(c.source, c.channel) for c in graph.leaving.get(name, [])}
+    leaving = Counter(channel for _, channel in pairs)
     drawn = Counter((count, leaving[channel]) for channel, count in arriving.items())
     declared = Counter(_groups(sides))
     if drawn != declared:
@@ -135,10 +131,6 @@ def _check_groups(graph: Graph, name: str, sides: list[Side]) -> Iterator[Findin
             f"the algorithm's groups do not fit the channels of `{name}' in the toolchain: "
             f"{_in_words(declared)} in the algorithm, {_in_words(drawn)} in the toolchain",
         )
-
-
-def _block(end_point: str) -> str:
-    return end_point.partition(".")[0]
 
 
 def _groups(sides: list[Side]) -> list[Group]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import cached_property
 from graphlib import CycleError, TopologicalSorter
 from typing import NamedTuple
 
@@ -38,6 +39,8 @@ class Graph:
         The dataset that each output is synchronised with.
     connections : list of Connection
         The connections, whether they lead anywhere or not.
+    arriving, leaving : dict
+        Those that end at a block, and those that start from it, by its name.
     """
 
     def __init__(self, root: Node) -> None:
@@ -66,6 +69,11 @@ class Graph:
             )
             for item in root["connections"].items
         ]
+        self.arriving: dict[str, list[Connection]] = {}
+        self.leaving: dict[str, list[Connection]] = {}
+        for connection in self.connections:
+            self.arriving.setdefault(block_of(connection.target), []).append(connection)
+            self.leaving.setdefault(block_of(connection.source), []).append(connection)
 
     @property
     def is_connected(self) -> bool:
@@ -73,10 +81,15 @@ class Graph:
         ends = [(item.source, item.target) for item in self.connections]
         return all(start in self.outputs and end in self.inputs for start, end in ends)
 
-    @property
+    @cached_property
     def steps(self) -> dict[str, Node]:
         """Everything that is computed, by name."""
         return {**self.blocks, **self.loops, **self.analyzers}
+
+
+def block_of(end_point: str) -> str:
+    """Return the name of the block that an end point belongs to."""
+    return end_point.partition(".")[0]
 
 
 def references(entry: Entry) -> Iterator[Reference]:

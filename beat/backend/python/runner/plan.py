@@ -121,6 +121,14 @@ class _Planner:
         }
         self.hashes = {name: a.hash() for name, a in experiment.algorithms.items()}
         self.made: dict[EndPoint, JSON] = {}
+        self.steps = self.toolchain.steps
+        self.declared: JSON = {**experiment.blocks, **experiment.analyzers}
+        self.connections: dict[str, dict[str, Connection]] = {}  # by the block and the input
+        self.channels: dict[EndPoint, str] = {}
+        for connection in self.toolchain.connections:
+            source, target, channel = connection
+            self.connections.setdefault(target.block, {})[target.name] = connection
+            self.channels[source] = channel
 
     def plan(self) -> Plan:
         dependencies = self.toolchain.dependencies()
@@ -131,9 +139,9 @@ class _Planner:
         return Plan(str(self.experiment.name), tuple(self.datasets.values()), tuple(blocks))
 
     def _configuration(self, name: str) -> JSON:
-        channel = self.toolchain.steps[name]["synchronized_channel"]
+        channel = self.steps[name]["synchronized_channel"]
         if name not in self.experiment.loops:
-            declared = {**self.experiment.blocks, **self.experiment.analyzers}[name]
+            declared = self.declared[name]
             configuration = self._side(name, channel, declared)
             configuration["nb_slots"] = declared.get("nb_slots", 1)
             return configuration
@@ -168,7 +176,7 @@ class _Planner:
         configuration["outputs"] = {}
         for output, endpoint in declared["outputs"].items():
             made = _placed(hashing.hashBlockOutput(*arguments, output))
-            made["channel"] = self._output_channel(EndPoint(name, endpoint), channel)
+            made["channel"] = self.channels.get(EndPoint(name, endpoint), channel)
             made["endpoint"] = endpoint
             configuration["outputs"][output] = self.made[EndPoint(name, endpoint)] = made
         return configuration
@@ -180,7 +188,7 @@ class _Planner:
         return {"name": running["name"], "version": running["version"]}
 
     def _inputs(self, name: str, mapped: JSON) -> JSON:
-        connections = {c.target.name: c for c in self.toolchain.connections_to(name)}
+        connections = self.connections[name]
         return {key: self._input(connections[endpoint]) for key, endpoint in mapped.items()}
 
     def _input(self, connection: Connection) -> JSON:
@@ -198,10 +206,6 @@ class _Planner:
             "hash": dataset.hash,
             "path": dataset.path,
         }
-
-    def _output_channel(self, endpoint: EndPoint, synchronized_channel: str) -> str:
-        channels = [c.channel for c in self.toolchain.connections if c.source == endpoint]
-        return channels[-1] if channels else synchronized_channel
 
 
 def _placed(hash_: str) -> JSON:

@@ -77,6 +77,13 @@ class Document:
             found.findings.append(found.at(0, f"cannot be read: {error.strerror}"))
             return found
 
+    def restrict(self, most: int) -> None:
+        """Take a text of more values than that for malformed."""
+        try:
+            jsontext.check_number(self.text or "", most)
+        except jsontext.MalformedJSON as error:
+            self.findings += [self.at(offset, message) for offset, message in error.problems]
+
     @classmethod
     def _malformed(cls, path: str | None, error: jsontext.MalformedJSON) -> Document:
         found = cls(path, error.text, None)

@@ -131,18 +131,25 @@ def _validator(kind: str, version: int) -> tuple[JSON, Any]:
     """Return a schema and what validates documents against it."""
     from jsonschema import Draft7Validator, validators
 
+    schema = load(kind, version)
+    schema.pop("$id")  # old versions cannot resolve references within a URN
+    definitions = schema.get("definitions", {})
+
+    def follow(validator: Any, reference: str, instance: Any, schema: JSON) -> Iterator[Any]:
+        # all are to definitions of the same schema: looking for anything else takes half the time
+        yield from validator.descend(instance, definitions[reference.rpartition("/")[2]])
+
     extend: Any = validators.extend
     validator = extend(
         Draft7Validator,
         {
+            "$ref": follow,
             "additionalProperties": _additional_properties,
             "required": _required,
             "uniqueItems": _unique_items,
         },
         type_checker=Draft7Validator.TYPE_CHECKER.redefine("integer", _is_integer),
     )
-    schema = load(kind, version)
-    schema.pop("$id")  # old versions cannot resolve references within a URN
     return schema, validator(schema)
 
 
