@@ -24,7 +24,7 @@ from beat.backend.python import publish as publishing
 from beat.backend.python.data import CachedDataSink, hashed_file
 from beat.backend.python.data.viewindex import read_index, write_index
 from beat.backend.python.dataformat import DataFormat
-from beat.backend.python.runner import InlineEngine, Run, RunFailed, Runner
+from beat.backend.python.runner import InlineEngine, Run, RunFailed, Runner, indexing
 from beat.backend.python.runner.aside import list_set_aside
 from beat.backend.python.runner.outputs import leftovers, list_outputs, verify
 from beat.backend.python.runner.record import write_json
@@ -168,7 +168,7 @@ def mounted(folder: str, size: str) -> Iterator[None]:
     try:
         yield
     finally:
-        subprocess.run(["umount", folder], check=True)
+        subprocess.run(["umount", "--lazy", folder], check=True)  # indices may be open
 
 
 def test_a_full_disk(prefix: str, cache: str) -> None:
@@ -398,6 +398,38 @@ def test_a_damaged_index_of_a_set_is_set_aside_and_made_again(
     assert index.read_bytes() == content
     (aside,) = list_set_aside(str(copied[2]))
     assert aside.path == str(index.relative_to(copied[2]))
+
+
+@pytest.mark.parametrize("obstacle", [an_end, emptiness])
+def test_a_damaged_index_of_others_is_set_aside_where_it_cannot_be_read(
+    copied: tuple[str, Path, Path], obstacle: Callable[[Path], None]
+) -> None:
+    (record,) = copied[2].rglob("*.db.json")
+    record.unlink()
+    assert {*run_again(copied)[0].states.values()} == {"cached"}
+    (index,) = (path for path in copied[2].rglob("*.db") if ".beat" not in path.parts)
+    index.write_text(index.read_text().rstrip())
+    obstacle(index)
+    run_again(copied)
+    assert len([*list_set_aside(str(copied[2]))]) == 1
+
+
+def test_an_index_is_made_again_if_its_maker_was_killed_before_it_noted_the_checksum(
+    copied: tuple[str, Path, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    name, prefix, cache = copied
+    (index,) = (path for path in cache.rglob("*.db") if ".beat" not in path.parts)
+    index.unlink()
+
+    def kill(path: str) -> str:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(indexing, "hashFileContents", kill)
+        Runner(str(prefix), str(cache)).run(name)
+    a_flip(index)
+    run_again(copied)
+    assert len([*list_set_aside(str(cache))]) == 1
 
 
 @pytest.mark.parametrize("obstacle", [a_flip, an_end, emptiness])

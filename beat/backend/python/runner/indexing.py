@@ -8,6 +8,7 @@ import sys
 
 from ..hash import hashFileContents
 from .aside import set_aside
+from .inputs import entries_of
 from .plan import Dataset
 from .record import read_json, record_path, write_json
 
@@ -38,6 +39,8 @@ def index_set(prefix: str, cache: str, dataset: Dataset, root_folder: str) -> No
     script = [sys.executable, "-m", "beat.backend.python.scripts.index"]
     arguments = [f"--db_root_folder={root_folder}", os.path.abspath(prefix), os.path.abspath(cache)]
     which = [dataset.database, dataset.protocol, dataset.set]
+    record = record_path(cache, dataset.path)
+    write_json(record, {CONTENT: None})  # if this is the end of us, the index has to be made again
     ended = subprocess.run(
         [*script, *arguments, *which], stdin=subprocess.DEVNULL, capture_output=True, text=True
     )
@@ -45,7 +48,7 @@ def index_set(prefix: str, cache: str, dataset: Dataset, root_folder: str) -> No
         said = (ended.stderr or ended.stdout).strip()
         raise IndexingFailed(f"cannot index {'/'.join(which)} in {root_folder}:\n{said}")
     index = os.path.join(cache, dataset.path)
-    write_json(record_path(cache, dataset.path), {CONTENT: hashFileContents(index)})
+    write_json(record, {CONTENT: hashFileContents(index)})
 
 
 def renew_index(prefix: str, cache: str, dataset: Dataset, root_folder: str) -> None:
@@ -70,12 +73,20 @@ def renew_index(prefix: str, cache: str, dataset: Dataset, root_folder: str) -> 
 def index_problem(cache: str, path: str) -> str | None:
     """Say what is wrong with an index; None if nothing is.
 
-    One that was made elsewhere, of which there is no record here, is taken as it is.
+    One that was made elsewhere, of which there is no record here, must only be readable.
     """
     index = os.path.join(cache, path)
     if not os.path.isfile(index):
         return "there is no such file"
-    record = read_json(record_path(cache, path))
-    if record is None or record.get(CONTENT) == hashFileContents(index):
-        return None
-    return f"wrong checksum: expected {record.get(CONTENT)}"
+    file = record_path(cache, path)
+    record = read_json(file)
+    if record is not None:
+        expected = record.get(CONTENT)
+        return None if expected == hashFileContents(index) else f"wrong checksum: not {expected}"
+    if os.path.lexists(file):
+        return "the record of how it was made is damaged"
+    try:
+        entries_of(cache, path)
+    except RuntimeError as error:
+        return str(error)
+    return None
