@@ -200,7 +200,10 @@ class Intervals(Sequence[Interval]):
         """Return the position of the first interval that does not end before an index."""
         ends = self.ends
         if isinstance(ends, range):
-            return min(max(0, -((ends.start - index) // ends.step)), len(ends))
+            position = -((ends.start - index) // ends.step)
+            if position < 0:
+                return 0
+            return position if position < len(ends) else len(ends)
         return bisect_left(ends, index)
 
     def overlap(self, start_index: int | None, end_index: int | None) -> slice:
