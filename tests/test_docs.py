@@ -1,25 +1,28 @@
-"""Every Python example in README and documentation runs and prints what it says."""
+"""What README and documentation show is done and comes out: Python examples, commands, files."""
 
 from __future__ import annotations
 
-import doctest
 import re
 import shutil
 from pathlib import Path
 
 import pytest
+from support.pages import run_page
 
 ROOT = Path(__file__).resolve().parent.parent
-PAGES = sorted([ROOT / "README.rst", *(ROOT / "doc").rglob("*.rst")])
+PAGES = sorted(
+    [ROOT / "README.rst", ROOT / "prefix" / "README.rst", *(ROOT / "doc").rglob("*.rst")]
+)
 
 
+@pytest.mark.timeout(600)  # a page runs whole experiments, one after the other
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
 def test_examples(page, tmp_path, monkeypatch):
-    shutil.copytree(ROOT / "prefix", tmp_path / "prefix", ignore=shutil.ignore_patterns("cache"))
-    monkeypatch.chdir(tmp_path)
-    flags = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
-    failed, _ = doctest.testfile(str(page), module_relative=False, optionflags=flags)
-    assert failed == 0
+    folder = tmp_path / "work"
+    ignored = shutil.ignore_patterns("cache", "results", "__pycache__")
+    shutil.copytree(ROOT / "prefix", folder / "prefix", ignore=ignored)
+    monkeypatch.chdir(folder)
+    assert run_page(page, folder, tmp_path / "programs").failed == 0
 
 
 def test_quick_start_has_two_blocks_of_one_command_each():

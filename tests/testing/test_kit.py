@@ -177,7 +177,10 @@ def test_fixtures(pytester):
     )
     known = {point.name for point in entry_points(group="pytest11")}
     plugin = [] if "beat" in known else ["-p", "beat.backend.python.pytest_plugin"]
-    pytester.runpytest_subprocess(*plugin).assert_outcomes(passed=2, failed=1)
+    shown = pytester.runpytest_subprocess(*plugin)
+    shown.assert_outcomes(passed=2, failed=1)
+    shown.stdout.fnmatch_lines([">*beat_golden.check(*", "E*no golden file*"])
+    assert "golden.py" not in shown.stdout.str()  # nothing of ours is in between
     pytester.runpytest_subprocess(*plugin, "--beat-update").assert_outcomes(passed=3)
     pytester.runpytest_subprocess(*plugin).assert_outcomes(passed=3)
     assert list((pytester.path / "golden").iterdir())

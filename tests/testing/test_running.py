@@ -5,6 +5,7 @@ import pytest
 from support.example_prefix import PREFIX
 from support.objects import algorithm_declaration, write_object
 
+from beat.backend.python.dataformat import DataFormat
 from beat.backend.python.exceptions import UserError
 from beat.backend.python.testing import Unit, run_algorithm
 
@@ -49,6 +50,15 @@ def test_a_sequential_algorithm(make, via):
     ]
     assert ran.results is None
     assert ran.statistics["blocks"] == {"read": 3, "write": 3}
+
+
+def test_units_may_be_objects_and_what_another_run_gave(make, prefix):
+    double = make(DOUBLE)
+    ran = double({"in": double({"in": [1, 2]}).outputs["out"]})
+    assert [u.data.value for u in ran.outputs["out"]] == [4, 8]
+    pair = DataFormat(str(prefix), "user/pair/1").type(a=1, b="x")
+    with pytest.raises(TypeError, match=r"user/number/1.*user/pair/1"):
+        double({"in": [pair]})
 
 
 def test_units_may_cover_several_indices_and_be_empty(make):

@@ -29,6 +29,7 @@ def assert_same(
     AssertionError
         If they are not; the text says where.
     """
+    __tracebackhide__ = True  # pytest shows the line of the test
     actual, expected = _plain(actual), _plain(expected)
     if isinstance(expected, Mapping):
         assert isinstance(actual, Mapping), f"{where}: expected fields, got {actual!r:.100}"

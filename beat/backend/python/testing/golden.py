@@ -36,6 +36,7 @@ class Golden:
         AssertionError
             If it is not the same, or if there is no file yet; the text says how to write it.
         """
+        __tracebackhide__ = True  # pytest shows the line of the test
         text = simplejson.dumps(_jsonable(value), indent=4, sort_keys=True, cls=NumpyJSONEncoder)
         if self.update:
             self.path.parent.mkdir(parents=True, exist_ok=True)

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 
 from ..algorithm import Algorithm
 from ..asset import JSON
+from ..baseformat import baseformat
 from ..data import CachedDataSink, CachedDataSource
 from ..exceptions import UserError
 from ..runner.engines import Control, InlineEngine, ProcessEngine
@@ -149,19 +150,20 @@ def _write(algorithm: Algorithm, name: str, contents: Sequence[Any], path: str) 
     units: list[Unit] = []
     for content in contents:
         start = units[-1].end + 1 if units else 0
-        units.append(Unit(*content) if isinstance(content, tuple) else Unit(content, start, start))
+        unit = Unit(*content) if isinstance(content, tuple) else Unit(content, start, start)
+        units.append(unit._replace(data=_instance(dataformat, unit.data)))
     os.makedirs(os.path.dirname(path), exist_ok=True)
     sink = CachedDataSink()
     last = units[-1].end if units else 0
     if not sink.setup(path + ".data", dataformat, units[0].start if units else 0, last):
         raise OSError(f"cannot write the input `{name}' to {path}")
     for data, start, end in units:
-        sink.write(None if data is None else _instance(dataformat, data), start, end)
+        sink.write(data, start, end)
     sink.close()
 
 
 def _instance(dataformat: Any, content: Any) -> Any:
-    if isinstance(content, dataformat.type):
+    if content is None or isinstance(content, baseformat):  # the sink looks at its format
         return content
     if not isinstance(content, dict):
         fields = list(dataformat.resolved)
