@@ -110,6 +110,7 @@ class Round:
         for _ in range(self.chance.randrange(1, 3)):
             self.disturb()
             self.damage()
+        self.wait_for_the_last()  # what the dead have started ends by itself
         shutil.rmtree(self.temporary)  # of killed runs, folders are left
         self.temporary.mkdir()
         for name in leftovers(str(self.cache)):
@@ -234,12 +235,7 @@ class Round:
 
     def look_for_rests(self) -> None:
         """Look for what runs have left: processes, locks, files."""
-        deadline = time.monotonic() + PATIENCE
-        while survivors := list(self.survivors()):
-            if time.monotonic() > deadline:
-                self.lose("survivors", survivors)
-                break
-            time.sleep(0.1)
+        self.wait_for_the_last()
         for path in self.cache.glob(".beat/locks/*"):
             with path.open() as file, suppress(FileNotFoundError):
                 try:
@@ -250,6 +246,15 @@ class Round:
         for path in [*litter, *self.temporary.iterdir()]:
             self.lose("litter", path)
         self.found["set aside"] += len([*list_set_aside(str(self.cache))])
+
+    def wait_for_the_last(self) -> None:
+        """Wait until nobody works with the cache any more."""
+        deadline = time.monotonic() + PATIENCE
+        while survivors := list(self.survivors()):
+            if time.monotonic() > deadline:
+                self.lose("survivors", survivors)
+                break
+            time.sleep(0.1)
 
     def survivors(self) -> Iterator[str]:
         """Yield the processes that still work with the cache."""
