@@ -22,6 +22,7 @@ extensions = [
 html_theme = "furo"
 html_title = f"{project} {release}"
 default_role = "autolink"
+smartquotes = False  # they make one dash of two, in the names of options too
 autodoc_member_order = "bysource"
 autodoc_typehints = "none"
 numpydoc_show_class_members = False
