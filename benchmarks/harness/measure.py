@@ -6,7 +6,7 @@ import gc
 import math
 import statistics
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import repeat
@@ -14,6 +14,8 @@ from pathlib import Path
 from time import perf_counter
 
 from .case import SECONDS, Case, Function, Pair
+
+Clock = Callable[[], float]
 
 ROUND_SECONDS = 0.01
 LEAST_ROUNDS = 7
@@ -54,13 +56,17 @@ class Result:
         return fast and (self.growth_target is None or (self.growth or 0) <= self.growth_target)
 
 
-def measure(case: Case, seconds: float) -> Iterator[Result]:
-    """Measure a case at all its sizes, for about that long at each, where that is possible."""
+def measure(case: Case, seconds: float, clock: Clock = perf_counter) -> Iterator[Result]:
+    """Measure a case at all its sizes, for about that long at each, where that is possible.
+
+    With `time.process_time` for a clock, what others do on the machine counts less; but neither
+    does it count to wait, nor what other processes do.
+    """
     costs: list[tuple[int, float]] = []
     for size in case.sizes:
         with _prepared(case, size) as pair:
             check(case, pair)
-            rounds = _rounds(pair, seconds) if case.quantity == SECONDS else _amounts(pair)
+            rounds = _rounds(pair, seconds, clock) if case.quantity == SECONDS else _amounts(pair)
         ours, limit = (statistics.median(side) for side in zip(*rounds, strict=True))
         ratio = statistics.median(a / b for a, b in rounds)
         costs.append((size, min(round[0] for round in rounds)))  # the least disturbed one
@@ -96,10 +102,10 @@ def check(case: Case, pair: Pair) -> None:
         raise RuntimeError(f"{case.area}, {case.name}: the results differ")
 
 
-def _rounds(pair: Pair, seconds: float) -> list[tuple[float, float]]:
+def _rounds(pair: Pair, seconds: float, clock: Clock) -> list[tuple[float, float]]:
     """Return the seconds that calls took: of ours, and of the slowest limit."""
     functions = [pair.ours, *pair.limits]
-    calls = [_calls(function) for function in functions]
+    calls = [_calls(function, clock) for function in functions]
     gc.collect()
     began = perf_counter()
     rounds: list[tuple[float, float]] = []
@@ -109,7 +115,7 @@ def _rounds(pair: Pair, seconds: float) -> list[tuple[float, float]]:
         order = range(len(functions))
         took = dict.fromkeys(order, 0.0)
         for i in reversed(order) if len(rounds) % 2 else order:
-            took[i] = _seconds(functions[i], calls[i])
+            took[i] = _seconds(functions[i], calls[i], clock)
         rounds.append((took.pop(0), max(took.values())))
     return rounds
 
@@ -119,19 +125,19 @@ def _amounts(pair: Pair) -> list[tuple[float, float]]:
     return [(pair.ours(), max(limit() for limit in pair.limits)) for _ in range(3)]
 
 
-def _calls(function: Function) -> int:
+def _calls(function: Function, clock: Clock) -> int:
     """Return how many calls make a round."""
     calls = 1
-    while (took := calls * _seconds(function, calls)) < ROUND_SECONDS / 2:
+    while (took := calls * _seconds(function, calls, clock)) < ROUND_SECONDS / 2:
         calls = max(2 * calls, min(100 * calls, int(calls * ROUND_SECONDS / (took or 1e-9))))
     return calls
 
 
-def _seconds(function: Function, calls: int) -> float:
-    began = perf_counter()
+def _seconds(function: Function, calls: int, clock: Clock) -> float:
+    began = clock()
     for _ in repeat(None, calls):
         function()
-    return (perf_counter() - began) / calls
+    return (clock() - began) / calls
 
 
 def _exponent(costs: list[tuple[int, float]]) -> float:
