@@ -5,6 +5,7 @@ Run as a program, it prints them: what ``tests/golden/exports.txt`` has to hold.
 
 from __future__ import annotations
 
+import ast
 import enum
 import importlib
 import inspect
@@ -63,22 +64,25 @@ def exported() -> Iterator[str]:
 
 
 def _names(module: ModuleType) -> set[str]:
-    """Return what a module makes public: all that it says, or what is its own."""
+    """Return what a module makes public: what it says, or its own classes and functions."""
     if hasattr(module, "__all__"):
         return set(module.__all__)
-    return {name for name, value in vars(module).items() if _is_own(module, name, value)}
+    own = {name for name, value in vars(module).items() if _is_own(module, name, value)}
+    return own | _reexported(module)
 
 
 def _is_own(module: ModuleType, name: str, value: Any) -> bool:
-    if name.startswith("_") or isinstance(value, ModuleType):
+    if name.startswith("_") or not (inspect.isclass(value) or inspect.isfunction(value)):
         return False
-    is_package = hasattr(module, "__path__")
-    home = getattr(value, "__module__", None)
-    if not (inspect.isclass(value) or inspect.isfunction(value)):
-        return False
-    return home is not None and (
-        home == module.__name__ or (is_package and home.startswith(f"{PACKAGE}."))
-    )
+    return value.__module__ == module.__name__
+
+
+def _reexported(module: ModuleType) -> set[str]:
+    """Return the names that a module imports ``as`` themselves, which is to say for others."""
+    imports = [
+        n for n in ast.parse(inspect.getsource(module)).body if isinstance(n, ast.ImportFrom)
+    ]
+    return {one.name for node in imports for one in node.names if one.asname == one.name}
 
 
 def _lines(path: str, value: Any) -> Iterator[str]:
