@@ -150,6 +150,13 @@ def test_help_loads_nothing_heavy():
 SLOW = COPY.replace("        outputs", "        import time; time.sleep(0.5)\n        outputs")
 
 
+def test_the_command_leaves_signals_as_they_were(beat, prefix):
+    write_small_experiment(prefix)
+    before = signal.getsignal(signal.SIGINT)
+    beat("run", NAME)
+    assert signal.getsignal(signal.SIGINT) is before
+
+
 @pytest.mark.parametrize("times", [1, 2])
 def test_interruption(prefix, cache, times):
     write_small_experiment(prefix, SLOW)

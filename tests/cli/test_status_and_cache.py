@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,7 @@ from click.testing import CliRunner
 from support.small_experiment import COPY, NAME, write_small_experiment
 
 from beat.backend.python.cli import main
+from beat.backend.python.runner import Runner
 
 
 @pytest.fixture
@@ -147,6 +149,28 @@ class TestCache:
         assert len(beat("cache", "gc", "--unused").splitlines()) == 2
         assert len(beat("cache", "ls").splitlines()) == 2
         beat("status", NAME)
+
+    def test_a_live_run_loses_nothing(self, prefix, cache):
+        slow = "import time\n" + COPY.replace(
+            "        outputs", "        time.sleep(0.05); outputs"
+        )
+        write_small_experiment(prefix, slow, declared_parameters={"n": {"type": "int32"}})
+        arguments = ["--prefix", str(prefix), "--cache", cache, "cache", "gc", "--unused"]
+        found = []
+        # no experiment of the prefix makes what this run makes
+        runner = Runner(str(prefix), cache)
+        run = lambda: found.append(runner.run(NAME, parameters={("work", "n"): 2}))  # noqa: E731
+        thread = threading.Thread(target=run)
+        thread.start()
+        refused, removed = 0, []
+        while thread.is_alive():
+            ended = CliRunner().invoke(main, arguments)
+            refused += ended.exit_code == 1 and "a run is using the cache" in ended.output
+            removed += [] if ended.exit_code else ended.output.splitlines()
+        thread.join()
+        assert refused
+        assert found[0].states == {"work": "done", "sum": "done"}
+        assert len([*removed, *CliRunner().invoke(main, arguments).output.splitlines()]) == 2
 
     def test_outputs_of_others_are_kept(self, beat, prefix, cache):
         beat("run", NAME)

@@ -4,9 +4,14 @@ from __future__ import annotations
 
 import json
 import os
+import socket
+import stat
 import subprocess
 import sys
+import tempfile
 import threading
+from datetime import datetime, timedelta
+from pathlib import Path
 
 import pytest
 from support.example_prefix import PREFIX
@@ -16,13 +21,15 @@ from beat.backend.python.database import Database
 from beat.backend.python.execution.messagehandlers import VANISHED
 from beat.backend.python.experiment import Experiment
 from beat.backend.python.runner import Runner, make_plan
-from beat.backend.python.runner.cache import last_index, what_is_missing
+from beat.backend.python.runner.cache import what_is_missing
 from beat.backend.python.runner.engines import Outcome, Usage
 from beat.backend.python.runner.events import Failure, Run, RunFailed
 from beat.backend.python.runner.history import History, statistics
-from beat.backend.python.runner.locks import locked
+from beat.backend.python.runner.inputs import last_index
+from beat.backend.python.runner.locks import in_use, locked, unused
 from beat.backend.python.runner.prepare import select
 from beat.backend.python.runner.record import differences, read_json, write_json
+from beat.backend.python.runner.scratch import scratch_folder, tidy
 from beat.backend.python.runner.split import ranges_of
 from beat.backend.python.runner.workdir import resolve_root_folder
 
@@ -81,7 +88,7 @@ class TestLocks:
         code = (
             "import sys\n"
             "from beat.backend.python.runner.locks import locked\n"
-            f"with locked({cache!r}, 'aa/bb', lambda: None, lambda s: True) as held:\n"
+            f"with locked({cache!r}, 'aa/bb', print, lambda s: True) as held:\n"
             "    print(held, flush=True)\n"
             "    sys.stdin.read()\n"
         )
@@ -99,20 +106,80 @@ class TestLocks:
         holder = self.hold(cache)
         waited = []
         try:
-            with locked(cache, "aa/bb", lambda: waited.append(1), lambda s: True) as held:
+            with locked(cache, "aa/bb", waited.append, lambda s: True) as held:
                 assert not held
-            with locked(cache, "aa/cc", lambda: waited.append(2), lambda s: True) as held:
+            with locked(cache, "aa/cc", waited.append, lambda s: True) as held:
                 assert held
         finally:
             self.end(holder)
-        assert waited == [1]
+        (text,) = waited
+        now = datetime.now().astimezone()
+        start = f"for process {holder.pid} on {socket.gethostname()} since "
+        assert text.startswith(start)
+        assert now - datetime.fromisoformat(text.removeprefix(start)) < timedelta(minutes=10)
+
+    @pytest.mark.parametrize("content", [b"", b"\xff\n", bytes(300)])
+    def test_a_holder_that_says_nothing(self, cache, content):
+        holder = self.hold(cache)
+        waited = []
+        try:
+            (name,) = Path(cache).rglob("*.lock")
+            name.write_bytes(content)
+            with locked(cache, "aa/bb", waited.append, lambda s: True) as held:
+                assert not held
+        finally:
+            self.end(holder)
+        assert waited == ["for another run"]
 
     def test_a_dead_holder_never_blocks(self, cache):
         holder = self.hold(cache)
         threading.Timer(0.3, holder.kill).start()
-        with locked(cache, "aa/bb", lambda: None, threading.Event().wait) as held:
+        with locked(cache, "aa/bb", str, threading.Event().wait) as held:
             assert held
         self.end(holder)
+
+    def test_what_is_unused_is_known_while_no_run_goes_on(self, cache):
+        with unused(cache) as is_idle:
+            assert is_idle
+        with in_use(cache), in_use(cache), unused(cache) as is_idle:
+            assert not is_idle
+        with unused(cache) as is_idle:
+            assert is_idle
+
+
+class TestScratchFolders:
+    @pytest.fixture(autouse=True)
+    def temporary(self, tmp_path, monkeypatch):
+        monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+        return tmp_path
+
+    def test_a_folder_goes_with_its_block(self, temporary):
+        with scratch_folder() as folder:
+            assert stat.S_IMODE(os.stat(folder).st_mode) == 0o700
+            Path(folder, "file").touch()
+            tidy()
+            assert os.path.exists(folder)
+        assert [*temporary.iterdir()] == []
+
+    def test_folders_of_the_dead_are_tidied_away(self, temporary):
+        code = (
+            "import os\nfrom beat.backend.python.runner.scratch import scratch_folder\n"
+            "with scratch_folder() as folder:\n    os.kill(os.getpid(), 9)\n"
+        )
+        environment = {**os.environ, "TMPDIR": str(temporary)}
+        subprocess.run([sys.executable, "-c", code], env=environment)
+        assert len([*temporary.iterdir()]) == 1
+        tidy()
+        assert [*temporary.iterdir()] == []
+
+    def test_nothing_else_is_touched(self, temporary):
+        (temporary / "beat-of-somebody").mkdir()
+        (temporary / "other").mkdir()
+        (temporary / "other" / "run.lock").touch()
+        (temporary / "beat-link").symlink_to(temporary / "other")
+        tidy()
+        assert len([*temporary.iterdir()]) == 3
+        assert (temporary / "other" / "run.lock").exists()
 
 
 class TestSelection:

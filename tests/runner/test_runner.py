@@ -313,6 +313,34 @@ def test_every_way_to_fail_is_reported_and_leaves_nothing(crash, runner, prefix,
     assert states(runner) == {"work": "done", "sum": "done"}
 
 
+@pytest.mark.parametrize("slots", [1, 3])
+def test_a_block_whose_process_was_killed_is_retried_if_wanted(slots, runner, prefix, cache):
+    marker = prefix / "killed"
+    code = "import os\n" + algorithm_that(
+        f"if inputs['in'].data.value < 6 and not os.path.exists({str(marker)!r}):\n"
+        f"            open({str(marker)!r}, 'w').close()\n"
+        "            os.kill(os.getpid(), 9)\n"
+        "        outputs['out'].write({'value': inputs['in'].data.value}); return True"
+    )
+    name = write_small_experiment(prefix, code, splittable=True, nb_slots=slots)
+    events = []
+    run = runner.run(name, retries=1, on_event=events.append)
+    assert run.states == {"work": "done", "sum": "done"}
+    (retried,) = [event for event in events if event.state == "retried"]
+    assert (retried.name, retried.reasons) == ("work", ("its process was ended by SIGKILL",))
+    marker.unlink()
+    with pytest.raises(RunFailed, match="SIGKILL"):
+        runner.run(name, force=["work"])
+
+
+def test_failures_of_user_code_are_not_retried(runner, prefix):
+    name = write_small_experiment(prefix, algorithm_that("raise ValueError"))
+    events = []
+    with pytest.raises(RunFailed, match="ValueError"):
+        runner.run(name, retries=5, on_event=events.append)
+    assert "retried" not in [event.state for event in events]
+
+
 @pytest.mark.parametrize("statement", ["while True: pass", "import time; time.sleep(1000)"])
 def test_a_block_that_never_ends_is_ended(statement, runner, prefix, cache):
     code = algorithm_that(statement)
@@ -418,8 +446,7 @@ def test_a_killed_run_blocks_nobody_and_is_taken_up(prefix, cache):
     finally:
         process.kill()
         process.wait()
-    for folder in os.listdir(tempfile.gettempdir()):  # nobody was left to do it
-        shutil.rmtree(os.path.join(tempfile.gettempdir(), folder))
+    assert len(os.listdir(tempfile.gettempdir())) == 1  # tidied away by the next run
     write_small_experiment(prefix)
     assert states(Runner(str(prefix), cache)) == {"work": "done", "sum": "done"}
 

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 
 import click
 import simplejson
 
-from ..runner import Runner
+from ..runner import Runner, locks
 from ..runner import outputs as cached
 from ..runner.aside import list_set_aside
 from ..runner.indexing import index_problem
+from ..runner.scratch import abandoned_folders
 from ..utils import NumpyJSONEncoder
 from .main import Folders, check_prefix
 
@@ -84,25 +86,37 @@ def verify(folders: Folders) -> None:
 @click.option("-n", "--dry-run", is_flag=True, help="Only tell.")
 @click.pass_obj
 def gc(folders: Folders, unused: bool, damaged: bool, dry_run: bool) -> None:
-    """Remove what writers that are no more have left behind.
+    """Remove what writers and runs that are no more have left behind.
 
-    What somebody else computed, and has no record here, is never removed.
+    What somebody else computed, and has no record here, is never removed. While a run uses the
+    cache, nothing is taken for unused; the exit status is 1 then.
     """
     check_prefix(folders)
     for name in cached.leftovers(folders.cache):
         click.echo(name)
         if not dry_run:
             os.unlink(name)
+    for folder in abandoned_folders():
+        click.echo(folder)
+        if not dry_run:
+            shutil.rmtree(folder, ignore_errors=True)
     for one in list_set_aside(folders.cache) if damaged else ():
         click.echo(one.folder)
         if not dry_run:
             one.remove()
-    if not unused:
-        return
-    for output in cached.unused(folders.cache, set(_wanted(folders))):
-        click.echo(output.path)
-        if not dry_run:
-            cached.remove(folders.cache, output)
+    if unused:
+        _remove_unused(folders, dry_run)
+
+
+def _remove_unused(folders: Folders, dry_run: bool) -> None:
+    wanted = set(_wanted(folders))
+    with locks.unused(folders.cache) as is_idle:
+        if not is_idle:
+            raise click.ClickException("a run is using the cache: what is unused is not known")
+        for output in cached.unused(folders.cache, wanted):
+            click.echo(output.path)
+            if not dry_run:
+                cached.remove(folders.cache, output)
 
 
 def _wanted(folders: Folders) -> Iterator[str]:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import atexit
 import os
 import shlex
 import signal
 import sys
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from itertools import product
 from typing import Any, NoReturn
 
@@ -88,6 +90,13 @@ class RunCommand(click.Command):
 @click.option("--timeout", type=float, metavar="S", help="Seconds that a block may take.")
 @click.option("--memory", type=int, metavar="MB", help="Megabytes that a block may use.")
 @click.option(
+    "--retries",
+    default=0,
+    type=click.IntRange(0),
+    metavar="N",
+    help="Run a block again, N times at most, if its process was killed.",
+)
+@click.option(
     "--engine",
     "engine_name",
     type=click.Choice(["processes", "inline"]),
@@ -113,6 +122,7 @@ def run(
     keep_going: bool,
     timeout: float | None,
     memory: int | None,
+    retries: int,
     engine_name: str,
     debugged: str | None,
     strict_cache: bool,
@@ -133,7 +143,7 @@ def run(
     engine = _engine(engine_name, folders.cache, debugged)
     if debugged is not None:
         force, last = (*force, debugged), debugged
-    stop, kill = _interruptible()
+    stop, kill = click.get_current_context().with_resource(_interruptible())
     done: list[Any] = []
     for name, values in product(experiments, expand(parameters)):
         label = " ".join([name, *(f"{b}.{p}={value}" for (b, p), value in values.items())])
@@ -154,6 +164,7 @@ def run(
                     engine=engine,
                     keep_going=keep_going,
                     limits=Limits(timeout, memory),
+                    retries=retries,
                     on_event=progress_printer(),
                     stop=stop,
                     kill=kill,
@@ -171,7 +182,9 @@ def run(
 def _explain(error: Exception, interrupted: bool) -> NoReturn:
     """Tell why there are no results and how to go on, and end the command."""
     if interrupted:
-        signal.signal(signal.SIGINT, signal.SIG_IGN)  # all is over: nobody needs to insist
+        # all is over: while this process ends, nobody needs to insist
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        atexit.register(signal.signal, signal.SIGINT, signal.SIG_IGN)
         click.echo(f"\ninterrupted; to go on from here:\n  {_this_command()}", err=True)
         sys.exit(INTERRUPTED)
     if not isinstance(error, RunFailed):
@@ -183,8 +196,9 @@ def _explain(error: Exception, interrupted: bool) -> NoReturn:
     sys.exit(1)
 
 
-def _interruptible() -> tuple[threading.Event, threading.Event]:
-    """Return what Ctrl-C sets the first and the second time, from now on."""
+@contextmanager
+def _interruptible() -> Iterator[tuple[threading.Event, threading.Event]]:
+    """Give what Ctrl-C sets the first and the second time."""
     stop, kill = threading.Event(), threading.Event()
 
     def interrupt(number: int, frame: object) -> None:
@@ -192,9 +206,14 @@ def _interruptible() -> tuple[threading.Event, threading.Event]:
             os._exit(INTERRUPTED)
         (kill if stop.is_set() else stop).set()
 
-    if threading.current_thread() is threading.main_thread():
-        signal.signal(signal.SIGINT, interrupt)
-    return stop, kill
+    if threading.current_thread() is not threading.main_thread():
+        yield stop, kill
+        return
+    before = signal.signal(signal.SIGINT, interrupt)
+    try:
+        yield stop, kill
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def _engine(name: str, cache: str, debugged: str | None) -> Engine:

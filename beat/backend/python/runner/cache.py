@@ -6,6 +6,7 @@ import glob
 import logging
 import os
 import shutil
+from collections.abc import Iterable
 
 from ..asset import JSON
 from ..data import CachedDataSource
@@ -69,16 +70,26 @@ def _damage(cache: str, prefix: str, path: str) -> str | None:
 
 def forget(cache: str, block: Block) -> None:
     """Remove what a block made earlier, the records of it, and what dead writers left behind."""
+    forget_unfinished(cache, block)
+    for path in block.paths:
+        _remove([*_files(cache, path), record_path(cache, path)])
+
+
+def forget_unfinished(cache: str, block: Block) -> None:
+    """Remove what dead writers of a block's outputs left behind."""
     for path in block.paths:
         folder, stem = os.path.split(glob.escape(os.path.join(cache, path)))
-        unfinished = filter(is_leftover, glob.glob(os.path.join(folder, f".{stem}.*")))
-        for name in [*_files(cache, path), *unfinished, record_path(cache, path)]:
-            try:
-                os.unlink(name)
-            except FileNotFoundError:
-                pass
-            except IsADirectoryError:  # no cache has made that
-                shutil.rmtree(name)
+        _remove(filter(is_leftover, glob.glob(os.path.join(folder, f".{stem}.*"))))
+
+
+def _remove(names: Iterable[str]) -> None:
+    for name in names:
+        try:
+            os.unlink(name)
+        except FileNotFoundError:
+            pass
+        except IsADirectoryError:  # no cache has made that
+            shutil.rmtree(name)
 
 
 def _files(cache: str, path: str) -> list[str]:

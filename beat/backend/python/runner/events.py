@@ -20,13 +20,13 @@ class Event:
         Which one.
     state : str
         ``indexing``, ``indexed``, ``waiting`` (for another run), ``running``, ``progress``,
-        ``done``, ``cached``, ``failed`` or ``skipped``.
+        ``retried``, ``done``, ``cached``, ``failed`` or ``skipped``.
     seconds : float
         How long it took, or has taken so far.
     index, total : int
         How many of how many data indices have been dealt with (``progress`` only).
     reasons : tuple of str
-        Why it runs.
+        Why it runs, or runs again; for whom it waits.
     """
 
     name: str

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import fcntl
 import os
+import socket
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import datetime
 
 from .record import FOLDER
 
 
 @contextmanager
 def locked(
-    cache: str, path: str, on_wait: Callable[[], None], stop: Callable[[float], bool]
+    cache: str, path: str, on_wait: Callable[[str], None], stop: Callable[[float], bool]
 ) -> Iterator[bool]:
     """Hold the lock of what is made at a path of the cache.
 
@@ -21,7 +23,7 @@ def locked(
     cache, path : str
         The cache, and the output.
     on_wait : callable
-        Called once if some other run holds it.
+        Called once if some other run holds it, with a text that tells which.
     stop : callable
         Waits for that many seconds and tells whether to give up.
 
@@ -32,16 +34,48 @@ def locked(
     """
     name = os.path.join(cache, FOLDER, "locks", path.replace("/", "") + ".lock")
     os.makedirs(os.path.dirname(name), exist_ok=True)
-    with open(name, "a", encoding="ascii") as file:
+    with open(name, "a+b", buffering=0) as file:
         waited = False
         while not _try(file.fileno()):
             if not waited:
-                on_wait()
+                on_wait(_holder(file.fileno()))
             waited = True
             if stop(0.1):
                 yield False
                 return
+        now = datetime.now().astimezone().isoformat(sep=" ", timespec="seconds")
+        os.ftruncate(file.fileno(), 0)
+        file.write(f"process {os.getpid()} on {socket.gethostname()} since {now}".encode())
         yield True
+
+
+def _holder(descriptor: int) -> str:
+    """Return what the holder of a lock has written into its file."""
+    text = os.pread(descriptor, 200, 0).decode("utf-8", "replace")
+    return f"for {text}" if text.isprintable() and text else "for another run"
+
+
+@contextmanager
+def in_use(cache: str) -> Iterator[None]:
+    """Keep everybody from tidying what a run may need, for as long as it goes on."""
+    with _use_file(cache) as descriptor:
+        fcntl.flock(descriptor, fcntl.LOCK_SH)
+        yield
+
+
+@contextmanager
+def unused(cache: str) -> Iterator[bool]:
+    """Keep runs from beginning; give whether none goes on."""
+    with _use_file(cache) as descriptor:
+        yield _try(descriptor)
+
+
+@contextmanager
+def _use_file(cache: str) -> Iterator[int]:
+    name = os.path.join(cache, FOLDER, "in-use.lock")
+    os.makedirs(os.path.dirname(name), exist_ok=True)
+    with open(name, "ab") as file:
+        yield file.fileno()
 
 
 def _try(descriptor: int) -> bool:

@@ -11,13 +11,14 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
 from ..experiment import Experiment
+from . import scratch
 from .decide import Decision, Judge
 from .engines import Engine, Limits, Outcome, ProcessEngine
 from .events import Event, Failure, Run, RunFailed
 from .history import History, statistics
 from .indexing import index_problem, renew_index
 from .keeping import keep
-from .locks import locked
+from .locks import in_use, locked
 from .plan import Block, Plan, make_plan
 from .prepare import Parameters, check_forced, select, set_parameters
 from .record import make_records
@@ -119,6 +120,7 @@ class Runner:
         engine: Engine | None = None,
         keep_going: bool = False,
         limits: Limits | None = None,
+        retries: int = 0,
         on_event: Callable[[Event], None] = lambda event: None,
         stop: threading.Event | None = None,
         kill: threading.Event | None = None,
@@ -143,6 +145,9 @@ class Runner:
             Whether blocks that do not depend on a failed one are still run.
         limits : Limits, optional
             What each block may use.
+        retries : int
+            How often a block is run again whose process was killed by a signal: by the kernel when
+            memory runs out, say. Failures of user code are never tried again.
         on_event : callable, optional
             Told about each step, from several threads but never from two at a time.
         stop, kill : threading.Event, optional
@@ -164,6 +169,7 @@ class Runner:
         on_event = _one_at_a_time(on_event)
         experiment, plan, judge = self.plan(name, parameters)
         os.makedirs(self.cache, exist_ok=True)
+        scratch.tidy()
         stop = stop or threading.Event()
         if self._index(experiment, plan, on_event, stop):
             experiment, plan, judge = self.plan(name, parameters)
@@ -179,16 +185,18 @@ class Runner:
             kill=kill or threading.Event(),
             root_folders=self.root_folders,
             on_event=on_event,
+            retries=retries,
         )
         run = Run(plan.experiment)
-        _Conductor(workshop, plan, run, forced, keep_going).conduct()
-        if run.failures or SKIPPED in run.states.values():
-            raise RunFailed(run)
-        for block in plan.blocks:
-            if block.is_analyzer:
-                analyzer = experiment.algorithms[block.configuration["algorithm"]]
-                results = load_results(self.cache, self.prefix, block.paths[0], analyzer)
-                run.results[block.name] = results
+        with in_use(self.cache):
+            _Conductor(workshop, plan, run, forced, keep_going).conduct()
+            if run.failures or SKIPPED in run.states.values():
+                raise RunFailed(run)
+            for block in plan.blocks:
+                if block.is_analyzer:
+                    analyzer = experiment.algorithms[block.configuration["algorithm"]]
+                    results = load_results(self.cache, self.prefix, block.paths[0], analyzer)
+                    run.results[block.name] = results
         if self.store is not None:
             keep(self.store, plan, run, judge.records)
         return run
@@ -203,11 +211,15 @@ class Runner:
         """Index the datasets that are not indexed, or damaged; tell whether there were any."""
         missing = [d for d in plan.datasets if index_problem(self.cache, d.path) is not None]
         for dataset in missing:
+
+            def on_wait(holder: str, name: str = dataset.name) -> None:
+                on_event(Event(name, "waiting", reasons=(holder,)))
+
             on_event(Event(dataset.name, "indexing"))
             began = time.monotonic()
             database = experiment.databases[dataset.database]
             root_folder = resolve_root_folder(database, self.root_folders)
-            with locked(self.cache, dataset.path, lambda: None, stop.wait) as held:
+            with locked(self.cache, dataset.path, on_wait, stop.wait) as held:
                 if held:
                     renew_index(self.prefix, self.cache, dataset, root_folder)
             on_event(Event(dataset.name, "indexed", time.monotonic() - began))

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
-import tempfile
 import threading
 import time
 from collections.abc import Callable, Mapping
@@ -13,7 +11,7 @@ from dataclasses import dataclass, replace
 
 from ..asset import JSON
 from ..experiment import Experiment
-from .cache import forget, keep_damaged
+from .cache import forget, forget_unfinished, keep_damaged
 from .decide import Decision, Judge
 from .engines import Control, Engine, Limits, Outcome, Usage
 from .events import Event
@@ -21,6 +19,7 @@ from .inputs import last_index
 from .locks import locked
 from .plan import Block
 from .record import record_path, write_json
+from .scratch import scratch_folder
 from .split import Range, ranges_of
 from .workdir import databases_of, make_algorithm_folder, make_provider_folder
 
@@ -49,6 +48,8 @@ class Workshop:
         Where the raw data of databases is.
     on_event : callable
         Told what happens.
+    retries : int
+        How often a block whose process was killed is run again.
     """
 
     experiment: Experiment
@@ -60,6 +61,7 @@ class Workshop:
     kill: threading.Event
     root_folders: Mapping[str, str]
     on_event: Callable[[Event], None]
+    retries: int = 0
 
     def do(self, block: Block, decision: Decision) -> Outcome | None:
         """Bring a block to its end.
@@ -72,7 +74,10 @@ class Workshop:
         if not decision.run:
             return None
         cache = self.judge.cache
-        on_wait = lambda: self.on_event(Event(block.name, "waiting"))  # noqa: E731
+
+        def on_wait(holder: str) -> None:
+            self.on_event(Event(block.name, "waiting", reasons=(holder,)))
+
         with locked(cache, block.paths[0], on_wait, self.stop.wait) as held:
             if not held:
                 return Outcome(0, ended_for="it was stopped")
@@ -98,30 +103,45 @@ class Workshop:
         ranges = ranges_of(self.judge.cache, block, algorithm)
         progress = _Progress(block, self.judge.cache, self.on_event)
         if not ranges:
-            return self._run_piece(block, None, progress)
+            return self._try_piece(block, None, progress)
         with ThreadPoolExecutor(len(ranges)) as pool:
-            pieces = list(pool.map(lambda r: self._run_piece(block, r, progress), ranges))
+            pieces = list(pool.map(lambda r: self._try_piece(block, r, progress), ranges))
         return _joined(pieces)
+
+    def _try_piece(self, block: Block, piece: Range | None, progress: _Progress) -> Outcome:
+        """Run a block, or one range of it, again if its process was killed."""
+        outcome = self._run_piece(block, piece, progress)
+        for _ in range(self.retries):
+            if not outcome.died or self.stop.is_set():
+                break
+            forget_unfinished(self.judge.cache, block)
+            self.on_event(Event(block.name, "retried", reasons=(outcome.cause,)))
+            outcome = self._run_piece(block, piece, progress)
+        return outcome
 
     def _run_piece(self, block: Block, piece: Range | None, progress: _Progress) -> Outcome:
         """Run a block, or one range of it, as soon as there is a slot."""
         while not self.slots.acquire(timeout=0.1):
             if self.stop.is_set():
                 return Outcome(0, ended_for="it was stopped")
-        folder = tempfile.mkdtemp(prefix="beat-")
         try:
             if piece is not None:
                 block = replace(block, configuration={**block.configuration, "range": list(piece)})
-            work, experiment = os.path.join(folder, "algorithm"), self.experiment
-            make_algorithm_folder(work, block, experiment.algorithms, experiment.databases)
-            if databases_of(block):
-                work = os.path.join(folder, "databases")
-                make_provider_folder(work, block, experiment.prefix, self.root_folders)
             note = lambda index: progress.note(piece, index)  # noqa: E731
-            return self.engine.run(block, folder, Control(self.limits, self.stop, self.kill, note))
+            control = Control(self.limits, self.stop, self.kill, note)
+            with scratch_folder() as folder:
+                self._fill(folder, block)
+                return self.engine.run(block, folder, control)
         finally:
-            shutil.rmtree(folder, ignore_errors=True)
             self.slots.release()
+
+    def _fill(self, folder: str, block: Block) -> None:
+        """Make the working folders of a block."""
+        work, experiment = os.path.join(folder, "algorithm"), self.experiment
+        make_algorithm_folder(work, block, experiment.algorithms, experiment.databases)
+        if databases_of(block):
+            work = os.path.join(folder, "databases")
+            make_provider_folder(work, block, experiment.prefix, self.root_folders)
 
 
 class _Progress:

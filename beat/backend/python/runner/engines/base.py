@@ -103,6 +103,11 @@ class Outcome:
         return not (self.status or self.user_error or self.system_error or self.ended_for)
 
     @property
+    def died(self) -> bool:
+        """Whether its process was ended by a signal that was not sent from here."""
+        return self.status < 0 and not (self.user_error or self.system_error or self.ended_for)
+
+    @property
     def cause(self) -> str:
         """What went wrong, in the words of the one who knows most about it."""
         if self.ended_for:
