@@ -136,8 +136,9 @@ class DatabaseOutputDataSource(DataSource):
         began = perf_counter()
         start = starts[index]
         data = self._get(start - self._view_start)
-        if isinstance(data, dict) and self._convert is not None:
-            data = self._convert(data)
+        convert = self._convert
+        if convert is not None and isinstance(data, dict):
+            data = convert(data)
         elif self.pack:
             data = b"" if data is None else type(data)._codec.pack(data)
         if self.pack:
