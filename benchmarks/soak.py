@@ -181,16 +181,23 @@ class Round:
 
     def kill_one(self, run: psutil.Popen) -> None:
         """Kill one of the processes of blocks."""
-        with suppress(psutil.NoSuchProcess):
-            children = run.children(recursive=True)
-            self._kill("processes of blocks", children and [self.chance.choice(children)])
+        children = self.children(run)
+        self._kill("processes of blocks", children and [self.chance.choice(children)])
 
     def kill_all(self, run: psutil.Popen) -> None:
         """Kill the runner and all processes of its blocks."""
+        children = self.children(run)
+        self._kill("runners", [run])
+        self._kill("processes of blocks", children)
+
+    def children(self, run: psutil.Popen) -> list[psutil.Process]:
+        """Return the processes of blocks, some time after there is one or the run is over."""
         with suppress(psutil.NoSuchProcess):
-            children = run.children(recursive=True)
-            self._kill("runners", [run])
-            self._kill("processes of blocks", children)
+            while run.poll() is None and not run.children():
+                time.sleep(0.01)
+            time.sleep(self.chance.uniform(0, 1))
+            return run.children(recursive=True)
+        return []
 
     def interrupt(self, run: psutil.Popen) -> None:
         """Do what Ctrl-C does."""
