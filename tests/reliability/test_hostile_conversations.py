@@ -25,6 +25,7 @@ from beat.backend.python.algorithm import Algorithm
 from beat.backend.python.data import RemoteDataSource
 from beat.backend.python.dataformat import DataFormat
 from beat.backend.python.exceptions import RemoteException
+from beat.backend.python.execution import sockets
 from beat.backend.python.execution.service import LoopService
 
 SEED = random.randrange(10**6)
@@ -275,3 +276,61 @@ def test_sizes_that_are_announced_take_no_memory(prefix: str, recorded: bytes, s
                 while caller.recv(4096):
                     pass
             assert serving.memory() - before < MOST_GROWTH
+
+
+# floods
+
+TOTAL = 256 << 20  # bytes, four times as many as memory may grow by
+
+
+def test_messages_of_many_frames(prefix: str) -> None:
+    """Each ends a conversation; the client connects again and goes on."""
+    frames = [b"ifo", *[b"x" * 2_000] * 30]  # libzmq keeps a thousand of them
+    peers = Peers()
+    with server(prefix, HOST) as serving:
+        before = serving.memory()
+        flooding = peers.connect(serving.address)
+        for _ in range(TOTAL // 60_000):
+            assert flooding.poll(10_000, zmq.POLLOUT)
+            flooding.send_multipart(frames)
+        assert serving.memory() - before < MOST_GROWTH
+        peers.close()
+        assert asks_for_at_most(20, serving.address) == b"10"
+        assert serving.memory() - before < MOST_GROWTH
+
+
+def test_requests_whose_answers_nobody_reads(prefix: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A server that waits for room does not read that its client is gone: heartbeats tell it."""
+    monkeypatch.setattr(sockets, "HEARTBEAT_INTERVAL_MS", 100)
+    monkeypatch.setattr(sockets, "HEARTBEAT_TIMEOUT_MS", 1000)
+    peers = Peers()
+    with server(prefix, HOST) as serving:
+        before = serving.memory()
+        flooding = peers.connect(serving.address)
+        flooding.setsockopt(zmq.RCVHWM, 1)
+        sent = 0
+        while sent < TOTAL and flooding.poll(500, zmq.POLLOUT):
+            flooding.send_multipart([b"ifo", b"x" * 10_000])
+            sent += 10_000
+        assert serving.memory() - before < MOST_GROWTH
+        peers.close()
+        assert asks_for_at_most(20, serving.address) == b"10"
+
+
+def test_frames_larger_than_units_may_be(
+    prefix: str, recorded: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Their sender is cut off before it has sent much; the limit is for the server to set."""
+    monkeypatch.setenv("BEAT_MAX_UNIT_BYTES", str(1 << 20))
+    greeting = recorded[: recorded.index(b"ifo") - 2]
+    with server(prefix, HOST) as serving:
+        before = serving.memory()
+        with serving.call() as caller:
+            caller.sendall(greeting + struct.pack(">BQ", 2, TOTAL))
+            sent = 0
+            with suppress(OSError):
+                while sent < TOTAL:
+                    sent += caller.send(b"x" * (1 << 16))
+        assert sent < 32 << 20  # what was on its way
+        assert serving.memory() - before < MOST_GROWTH
+        assert asks_for_at_most(20, serving.address) == b"10"

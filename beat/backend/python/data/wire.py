@@ -10,9 +10,11 @@ peer that is gone ends it: the socket's own connection events tell so. Nothing i
 
 from __future__ import annotations
 
+import contextlib
 import struct
 import time
 from collections import deque
+from collections.abc import Iterator
 from itertools import count
 from weakref import WeakKeyDictionary, ref
 
@@ -40,6 +42,7 @@ _WATCHED = (
     | zmq.EVENT_DISCONNECTED
 )
 
+_EVENT = struct.Struct("=HI")
 _numbers = count()
 
 
@@ -58,14 +61,25 @@ def open_monitor(socket: zmq.Socket[bytes], events: int) -> zmq.Socket[bytes]:
     return monitor
 
 
+def waiting_events(monitor: zmq.Socket[bytes]) -> Iterator[tuple[int, int]]:
+    """Give the events that are there: what happened, and the number that libzmq tells with it."""
+    while True:
+        try:
+            frames = monitor.recv_multipart(zmq.NOBLOCK)
+        except zmq.Again:
+            return
+        if len(frames) == 2:  # a signal may have come after the first half of one
+            yield _EVENT.unpack(frames[0])
+
+
 def close_monitor(socket: zmq.Socket[bytes], monitor: zmq.Socket[bytes]) -> None:
     """Close what `open_monitor` gave, which must come before the other socket is closed.
 
     No event may come when it is closed: libzmq's own thread would wait for ever for somebody to
     take it.
     """
-    if not socket.closed:
-        socket.monitor(None, 0)
+    with contextlib.suppress(zmq.ZMQError):  # the socket is closed, or its context at an end:
+        socket.monitor(None, 0)  # libzmq has done that then
     monitor.close(0)
 
 
@@ -116,8 +130,8 @@ class Watch:
 
     def update(self) -> None:
         """Take notice of the events."""
-        while self.monitor.poll(0):
-            self._take(struct.unpack_from("=H", self.monitor.recv_multipart()[0])[0])
+        for event, _ in waiting_events(self.monitor):
+            self._take(event)
 
     def _take(self, event: int) -> None:
         if event == zmq.EVENT_HANDSHAKE_SUCCEEDED:

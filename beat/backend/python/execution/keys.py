@@ -11,7 +11,7 @@ exchanged or said again by others.
 
 from __future__ import annotations
 
-import contextlib
+import logging
 import os
 import stat
 import threading
@@ -19,6 +19,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import zmq
+
+logger = logging.getLogger(__name__)
 
 ROLES = ("driver", "algorithm", "evaluator", "databases")
 
@@ -93,12 +95,17 @@ class Doorkeeper(threading.Thread):
 
     def run(self) -> None:
         """Answer; called by `start`."""
-        with contextlib.suppress(zmq.ContextTerminated), contextlib.closing(self._socket):
+        try:
             while True:
                 version, number, _, _, _, mechanism, *key = self._socket.recv_multipart()
                 admitted = mechanism == b"CURVE" and key[0] in self._admitted
                 verdict = [b"200", b"OK"] if admitted else [b"400", b"this key is not admitted"]
                 self._socket.send_multipart([version, number, *verdict, b"", b""])
+        except zmq.ZMQError as error:
+            if error.errno != zmq.ETERM:
+                logger.error("nobody is admitted any more: %s", error)
+        finally:
+            self._socket.close(0)
 
 
 def require_curve() -> None:

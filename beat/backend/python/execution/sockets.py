@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import struct
 import threading
 import time
 from typing import TYPE_CHECKING, Any
@@ -16,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import zmq
 
 from ..data.limits import MAX_WAITING_ANSWERS, MAX_WAITING_REQUESTS, max_unit_bytes
-from ..data.wire import close_monitor, conversation, open_monitor
+from ..data.wire import close_monitor, conversation, open_monitor, waiting_events
 
 if TYPE_CHECKING:
     import socket as tcp
@@ -34,7 +33,6 @@ TURNING_AWAY_SECONDS = 0.05
 TURNED_AWAY = [b"err", b"sys", b"this address serves another client already"]
 
 _EVENTS = zmq.EVENT_ACCEPTED | zmq.EVENT_HANDSHAKE_SUCCEEDED | zmq.EVENT_DISCONNECTED
-_EVENT = struct.Struct("=HI")
 
 
 def open_pair(context: zmq.Context[Any], max_frame_bytes: int) -> zmq.Socket[bytes]:
@@ -159,12 +157,8 @@ class SoleClient:
     def update(self) -> None:
         """Take notice of what has happened to connections."""
         with self._lock:
-            while True:
-                try:
-                    frames = self.monitor.recv_multipart(zmq.NOBLOCK)
-                except zmq.Again:
-                    break
-                self._take(*_EVENT.unpack(frames[0]))
+            for event, connection in waiting_events(self.monitor):
+                self._take(event, connection)
             self._refuse_unwanted()
 
     def patience(self) -> float | None:
