@@ -62,7 +62,7 @@ def provider(folder: Path, n: int) -> Iterator[Pair]:
     yield from _memory("databases_provider", n)
 
 
-@case("memory of the algorithms' processes", 1.2, sizes=SIZES, growth=0.05, quantity=BYTES)
+@case("memory of the algorithms' processes", 1.3, sizes=SIZES, growth=0.05, quantity=BYTES)
 def algorithm(folder: Path, n: int) -> Iterator[Pair]:
     """The limit is the same process with 100 samples."""
     yield from _memory("execute", n)

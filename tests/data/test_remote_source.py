@@ -16,6 +16,7 @@ from support.units import IMAGE, INTEGER, MEASUREMENT, open_source, values, writ
 
 from beat.backend.python.data import RemoteDataSource, RemoteException
 from beat.backend.python.data import remote_source as remote_source_module
+from beat.backend.python.data.indices import Intervals
 from beat.backend.python.data.remote_source import MOST_AHEAD
 from beat.backend.python.data.wire import LARGE_FRAME, conversation
 from beat.backend.python.data_loaders import DataLoader
@@ -322,6 +323,26 @@ def test_a_malformed_list_of_units(prefix: str, answer: Frames, message: str) ->
         pytest.raises(RemoteException, match=message),
     ):
         RemoteDataSource().setup(socket, "a", INTEGER, prefix)
+
+
+@pytest.mark.parametrize("units", [[], [(0, 2), (3, 5)], [(1, 4), (5, 5), (9, 9)]])
+def test_peers_of_the_same_package_tell_their_units_in_few_frames(
+    prefix: str, units: list[tuple[int, int]]
+) -> None:
+    with peer(lambda request: Intervals.of(units).as_frames()) as (serving, socket):
+        conversation(socket).compact = True
+        source = RemoteDataSource()
+        source.setup(socket, "a", INTEGER, prefix)
+        assert source.data_indices() == units
+        assert serving.asked == [[b"uni", b"a"]]
+
+
+@pytest.mark.parametrize("answer", [[b"2"], [b"x", bytes(16), bytes(16)], [b"1", b"", b""]])
+def test_malformed_columns_of_units(prefix: str, answer: Frames) -> None:
+    with peer(lambda request: answer) as (_, socket):
+        conversation(socket).compact = True
+        with pytest.raises(RemoteException, match="malformed answer for input `a'"):
+            RemoteDataSource().setup(socket, "a", INTEGER, prefix)
 
 
 @pytest.mark.parametrize(

@@ -9,6 +9,7 @@ import numpy
 import pytest
 
 from beat.backend.python.data import DataSource
+from beat.backend.python.data.indices import Intervals
 from beat.backend.python.dataformat import DataFormat
 from beat.backend.python.exceptions import RemoteException, UserError
 from beat.backend.python.execution.failures import Failure
@@ -57,6 +58,8 @@ def test_info(service: Service) -> None:
 
 def test_info_of_nothing_is_a_single_frame(service: Service) -> None:
     assert ask(service, b"ifo", b"empty") == ([b"0"], False, False)
+    assert Intervals.from_frames(ask(service, b"uni", b"in").frames) == [(0, 4), (5, 5)]
+    assert Intervals.from_frames(ask(service, b"uni", b"empty").frames) == []
 
 
 def test_info_of_a_third_partys_source() -> None:
@@ -94,6 +97,7 @@ def test_get_of_a_unit_without_data() -> None:
         ([b"get", b"in", b"9" * 10_000], "the index must be a number"),
         ([b"get", b"nobody", b"0"], "unknown input `nobody'"),
         ([b"get", b"in"], "`get' takes 2 argument(s), got 1"),
+        ([b"uni", b"nobody"], "unknown input `nobody'"),
     ],
 )
 def test_bad_read_requests_are_system_errors_and_end_nothing(

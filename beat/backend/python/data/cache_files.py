@@ -21,7 +21,7 @@ CHECKSUM = ".checksum"
 ENCODINGS = ("binary", "json")
 
 SCAN_BYTES = 1 << 16
-SCAN_UNITS = 1 << 14
+SCAN_UNITS = 1 << 12
 LONGEST_HEADER = 80  # "start end size" with three numbers of 64 bits
 
 # A file that was written this short a while before it was verified may be written again without

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import json
+from array import array
 from collections.abc import Iterator, Sequence
 from time import perf_counter
 from typing import Any, NamedTuple, overload
 
-import numpy
-
 from .cache_files import DATA, INDEX, append_units, covering_files, scan_data, verify_file
 from .formats import load_format
-from .indices import Column, Intervals, compact, joined
+from .indices import Column, Intervals, as_column, joined
 from .source import NO_UNIT, DataSource, Unit
 from .unit_file import LARGE_BYTES, UnitFile
 
@@ -64,7 +63,7 @@ class _FileUnits(Sequence[FileInfos]):
 
     def __init__(self, files: Any, intervals: Intervals, offsets: Any, sizes: Any) -> None:
         self.intervals = intervals
-        self.files, self.offsets, self.sizes = compact(files), compact(offsets), compact(sizes)
+        self.files, self.offsets, self.sizes = map(as_column, (files, offsets, sizes))
 
     @classmethod
     def of(cls, infos: Sequence[FileInfos]) -> _FileUnits:
@@ -191,10 +190,14 @@ class CachedDataSource(DataSource):
             append_units(units, table.units, self.filenames[number])
             offsets = joined(offsets, table.offsets)
             sizes = joined(sizes, table.sizes)
-        files = numpy.repeat(numpy.arange(len(tables), dtype="i"), counts)
+        files: Column = range(0)
+        for number, count in enumerate(counts):
+            files = joined(files, array("b" if number < 1 << 7 else "i", [number]) * count)
         kept = units.overlap(start_index, end_index)
-        clipped = units.clipped(start_index, end_index)
-        return _FileUnits(files[kept], clipped, offsets[kept], sizes[kept]), names.pop()
+        if kept != slice(0, len(units)):
+            files, offsets, sizes = files[kept], offsets[kept], sizes[kept]
+        units = units.clipped(start_index, end_index)
+        return _FileUnits(files, units, offsets, sizes), names.pop()
 
     @property
     def infos(self) -> Any:

@@ -64,6 +64,11 @@ def _array(code: str, numbers: Any) -> array[int]:
     return result
 
 
+def as_column(values: Any) -> Column:
+    """Return what is a column already, and anything else as `compact` does."""
+    return values if isinstance(values, (range, array)) else compact(values)
+
+
 def as_array(column: Column) -> numpy.ndarray[Any, numpy.dtype[numpy.int64]]:
     """Return the numbers of a column for computations."""
     if isinstance(column, range):
@@ -112,8 +117,8 @@ class Intervals(Sequence[Interval]):
     __slots__ = ("ends", "starts")
 
     def __init__(self, starts: Iterable[int] = (), ends: Iterable[int] = ()) -> None:
-        self.starts = _column(starts)
-        self.ends = _column(ends)
+        self.starts = as_column(starts)
+        self.ends = as_column(ends)
         if isinstance(self.ends, range) and self.ends == self.starts:
             self.ends = self.starts  # one is looked up for both
 
@@ -265,10 +270,6 @@ def mixDataIndices(list_of_lists: Sequence[Sequence[Any]]) -> list[Pair]:
         earliest end; indices for which a source has no unit are in none of them.
     """
     return common_split([Intervals.of(units) for units in list_of_lists]).pairs()
-
-
-def _column(values: Iterable[int]) -> Column:
-    return values if isinstance(values, (range, array)) else compact(values)
 
 
 def _equal(one: Column, other: Column) -> bool:
