@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import socket as tcp
 import stat
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -184,11 +183,11 @@ def test_who_has_not_gets_nothing_and_then_a_good_client_is_served(
     other = client_of(tmp_path / "others")
     strangers = {
         "no keys": None,
-        "another client's keys": replace(other, server=good.server),
+        "another client's keys": ClientKeys(other.public, other.secret, good.server),
         "another role's keys": client_of(folder, "evaluator"),
-        "the server's public key only, as its own": replace(other, public=other.server),
-        "another server's key": replace(good, server=other.server),
-        "another secret key": replace(good, secret=other.secret),
+        "the server's public key, as its own": ClientKeys(good.server, other.secret, good.server),
+        "another server's key": ClientKeys(good.public, good.secret, other.server),
+        "another secret key": ClientKeys(good.public, other.secret, good.server),
     }
     for name, theirs in strangers.items():
         assert gets_nothing(peers.client(guarded, theirs)), name

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import multiprocessing
 import os
 import signal
 import socket as tcp
 import threading
 import time
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
@@ -410,23 +412,36 @@ def quick_heartbeats(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sockets, "HEARTBEAT_TIMEOUT_MS", 500)
 
 
+def _stop_for_ever() -> None:
+    os.kill(os.getpid(), signal.SIGSTOP)
+    time.sleep(60)  # another thread may have taken the signal: this one still runs for a moment
+
+
+@contextlib.contextmanager
+def forked(target: Callable[..., None], *arguments: Any) -> Iterator[None]:
+    """Run a function in a child, and kill that in the end: nobody can join what is stopped."""
+    child = multiprocessing.get_context("fork").Process(target=target, args=arguments)
+    child.start()
+    try:
+        yield
+    finally:
+        child.kill()
+        child.join()
+
+
 def _ask_from_child(address: str) -> None:
     context: zmq.Context[Any] = zmq.Context()
     ask(sockets.connect_pair(context, address), b"ifo", b"x")
     time.sleep(0.5)  # the first heartbeat tells when the next ones are due
-    os.kill(os.getpid(), signal.SIGSTOP)
+    _stop_for_ever()
 
 
 def test_a_client_that_is_stopped(peers: Peers, quick_heartbeats: None) -> None:
     handler = peers.handler()
     handler.start()
-    fork = multiprocessing.get_context("fork")
-    child = fork.Process(target=_ask_from_child, args=(handler.address,))
-    child.start()
-    handler.join(10)
-    child.kill()
-    child.join()
-    assert not handler.is_alive()
+    with forked(_ask_from_child, handler.address):
+        handler.join(10)
+        assert not handler.is_alive()
     assert "gone" in handler.system_error
 
 
@@ -440,20 +455,17 @@ def _serve_stopped(pipe: Any) -> None:
 
 class _Stopper(DataSource):
     def __getitem__(self, index: int) -> Any:
-        os.kill(os.getpid(), signal.SIGSTOP)
+        _stop_for_ever()
 
 
 def test_a_handler_that_is_stopped(peers: Peers, quick_heartbeats: None) -> None:
     ours, theirs = multiprocessing.Pipe()
-    child = multiprocessing.get_context("fork").Process(target=_serve_stopped, args=(theirs,))
-    child.start()
-    socket = peers.connect(ours.recv())
-    began = time.monotonic()
-    with pytest.raises(RemoteException, match="gone"):
-        conversation(socket).request(b"get", b"in", b"0")
-    assert time.monotonic() - began < 10
-    child.kill()
-    child.join()
+    with forked(_serve_stopped, theirs):
+        socket = peers.connect(ours.recv())
+        began = time.monotonic()
+        with pytest.raises(RemoteException, match="gone"):
+            conversation(socket).request(b"get", b"in", b"0")
+        assert time.monotonic() - began < 10
 
 
 # who waits while user code works

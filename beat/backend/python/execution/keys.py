@@ -15,7 +15,6 @@ import logging
 import os
 import stat
 import threading
-from dataclasses import dataclass, field
 from typing import Any
 
 import zmq
@@ -38,13 +37,13 @@ class KeysError(RuntimeError):
     """Keys that are not there, not private or none at all."""
 
 
-@dataclass(frozen=True)
 class ClientKeys:
     """What a client needs to talk to one server: both its keys, and the server's public one."""
 
-    public: bytes = field(repr=False)
-    secret: bytes = field(repr=False)
-    server: bytes = field(repr=False)
+    def __init__(self, public: bytes, secret: bytes, server: bytes) -> None:
+        self.public = public
+        self.secret = secret
+        self.server = server
 
     def use(self, socket: zmq.Socket[bytes]) -> None:
         """Encrypt what a socket is going to say, which must be done before it connects."""
@@ -53,22 +52,26 @@ class ClientKeys:
         socket.setsockopt(zmq.CURVE_SERVERKEY, self.server)
 
 
-@dataclass(frozen=True)
 class ServerKeys:
     """What a server needs: its secret key, and the public ones of those whom it admits."""
 
-    secret: bytes = field(repr=False)
-    admitted: frozenset[bytes] = field(repr=False)
+    def __init__(self, secret: bytes, admitted: frozenset[bytes]) -> None:
+        self.secret = secret
+        self.admitted = admitted
 
     def use(self, socket: zmq.Socket[bytes]) -> None:
         """Let a socket, which is not bound yet, listen to admitted clients only.
 
-        That needs a `Doorkeeper` in its context; without one, nobody is admitted.
+        That needs a `doorkeeper` in its context; without one, nobody is admitted.
         """
         socket.setsockopt(zmq.CURVE_SERVER, 1)
         socket.setsockopt(zmq.CURVE_SECRETKEY, self.secret)
         socket.setsockopt(zmq.ZAP_DOMAIN, _DOMAIN)
         socket.setsockopt(zmq.ZAP_ENFORCE_DOMAIN, 1)
+
+    def doorkeeper(self, context: zmq.Context[Any]) -> Doorkeeper:
+        """Return who admits the clients, to be started."""
+        return Doorkeeper(context, self)
 
 
 class Doorkeeper(threading.Thread):

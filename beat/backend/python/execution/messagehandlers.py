@@ -18,12 +18,12 @@ import zmq
 from ..data.frames import is_readable, receive_frames, send_frames
 from ..data.limits import MAX_REQUEST_BYTES, MAX_REQUEST_FRAMES, max_unit_bytes
 from .failures import Failure
-from .keys import Doorkeeper, ServerKeys
 from .service import LoopService, Service, failure_frames
 from .sockets import LINGER_MS, SoleClient, bind, open_pair
 
 if TYPE_CHECKING:
     from ..algorithm import Algorithm
+    from .keys import ServerKeys
     from .loop import LoopExecutor
 
 logger = logging.getLogger(__name__)
@@ -132,7 +132,7 @@ class MessageHandler(threading.Thread):
         self.socket = open_pair(self.context, max_frame_bytes)
         if keys is not None:
             keys.use(self.socket)
-            Doorkeeper(self.context, keys).start()
+            keys.doorkeeper(self.context).start()
         self._client = SoleClient(self.socket)
         try:
             self.address = self._client.endpoint = bind(self.socket, host_address)
