@@ -92,7 +92,7 @@ def test_impossible_moves_are_errors(move):
 
 
 class Runs(RuleBasedStateMachine):
-    """Blocks are started, finish, fail, and are reported twice, in any order."""
+    """Blocks are started, finish, fail, are lost and reported twice, in any order."""
 
     @initialize(data=st.data(), keep_going=st.booleans())
     def make(self, data, keep_going):
@@ -103,6 +103,7 @@ class Runs(RuleBasedStateMachine):
         }
         self.schedule = Schedule(self.needs, keep_going)
         self.ended = {}
+        self.outputs = []  # one for each time that a block came to its end well
 
     def pick(self, data, state):
         names = [name for name, s in self.schedule.states.items() if s == state]
@@ -112,8 +113,14 @@ class Runs(RuleBasedStateMachine):
     @rule(data=st.data())
     def start(self, data):
         name = data.draw(st.sampled_from(self.schedule.ready()))
-        assert all(self.schedule.states[n] in (DONE, CACHED) for n in self.needs[name])
+        assert self.needs[name] <= {*self.outputs}
         self.schedule.start(name)
+
+    @rule(chance=st.integers(0, 9))
+    def stop(self, chance):
+        if chance == 0:
+            self.schedule.stop()
+            assert self.schedule.ready() == []
 
     @rule(data=st.data(), how=st.sampled_from(["finish", "cached", "fail"]))
     def end(self, data, how):
@@ -124,6 +131,7 @@ class Runs(RuleBasedStateMachine):
             self.schedule.fail(name)
         else:
             self.schedule.finish(name, cached=how == "cached")
+            self.outputs.append(name)
 
     @rule(data=st.data())
     def repeated_and_lost_reports_change_nothing(self, data):
@@ -143,6 +151,24 @@ class Runs(RuleBasedStateMachine):
                 assert state == self.ended[name]
             elif state in ENDS:
                 self.ended[name] = state
+
+    @invariant()
+    def no_output_is_lost_or_there_twice(self):
+        states = self.schedule.states.items()
+        assert sorted(self.outputs) == [name for name, s in states if s in (DONE, CACHED)]
+
+    def teardown(self):
+        """Whatever happened, all blocks come to an end from here."""
+        while not self.schedule.over:
+            for name in self.schedule.ready():
+                self.schedule.start(name)
+            for name, state in self.schedule.states.items():
+                if state == RUNNING:
+                    self.schedule.finish(name)
+                    self.outputs.append(name)
+        self.every_block_has_one_end()
+        self.no_output_is_lost_or_there_twice()
+        assert self.ended.keys() == self.needs.keys()
 
     @invariant()
     def it_never_hangs(self):
