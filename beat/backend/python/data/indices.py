@@ -72,7 +72,8 @@ def as_column(values: Any) -> Column:
 def as_array(column: Column) -> numpy.ndarray[Any, numpy.dtype[numpy.int64]]:
     """Return the numbers of a column for computations."""
     if isinstance(column, range):
-        return numpy.arange(column.start, column.stop, column.step, dtype=numpy.int64)
+        # the whole range at once would get its length by floats, which do not know large numbers
+        return numpy.arange(len(column), dtype=numpy.int64) * column.step + column.start
     return numpy.asarray(column, dtype=numpy.int64)
 
 
