@@ -16,6 +16,7 @@ from ...database import Database
 from ...exceptions import UserError
 from ...execution import AlgorithmExecutor, LoopExecutor, LoopMessageHandler
 from ...execution.failures import describe_failure
+from ...execution.sockets import close_pair, connect_pair
 from ..plan import Block
 from .base import Control, Engine, Outcome, Usage
 
@@ -84,22 +85,20 @@ class InlineEngine:
         import zmq
 
         handler = LoopMessageHandler("ipc://" + os.path.join(folder, "evaluator.socket"))
-        context: zmq.Context[Any] = zmq.Context.instance()
-        socket = context.socket(zmq.PAIR)
+        socket = connect_pair(zmq.Context.instance(), handler.address)
         evaluator = LoopExecutor(
             handler, work, database_cache=databases, cache_root=self.cache, exc=exc
         )
         try:
             _all_steps(evaluator.setup, evaluator.prepare)
             evaluator.process()
-            socket.connect(handler.address)
             return self._execute(work, databases, exc, socket)
         finally:
             handler.kill()
             evaluator.wait()
             evaluator.close()
             handler.destroy()
-            socket.close(0)
+            close_pair(socket)
 
     def _execute(
         self,
