@@ -71,16 +71,25 @@ def test_force(beat, prefix):
     assert "sum: done" in beat("run", "--force", NAME).stderr
 
 
-def test_a_failure_tells_how_to_go_on_and_how_to_debug(beat, prefix, monkeypatch):
+@pytest.mark.parametrize(
+    ("program", "called"),
+    [
+        ("beat", "beat"),
+        ("__main__.py", f"{os.path.basename(sys.executable)} -m beat.backend.python"),
+    ],
+)
+def test_a_failure_tells_how_to_go_on_and_how_to_debug(program, called, beat, prefix, monkeypatch):
     write_small_experiment(
         prefix, COPY.replace("        outputs", "        a = b\n        outputs")
     )
-    monkeypatch.setattr(sys, "argv", ["/somewhere/beat", "run", NAME, "--force"])
+    monkeypatch.setattr(sys, "argv", [f"/somewhere/{program}", "run", NAME, "--force"])
     shown = beat("run", NAME, "--force", status=1)
     assert "NameError: name 'b' is not defined" in shown.stderr
     assert 'algorithms/user/work/1.py", line 4, in process' in shown.stderr
-    assert f"to go on from here:\n  beat run {NAME}\n" in shown.stderr
-    assert f"to debug `work':\n  beat run {NAME} --debug work\n" in shown.stderr
+    assert f"to go on from here:\n  {called} run {NAME}\n" in shown.stderr
+    assert f"to debug `work':\n  {called} run {NAME} --debug work\n" in shown.stderr
+    monkeypatch.setattr(sys, "argv", [f"/somewhere/{program}", "run", NAME, "--debug=work"])
+    assert "to debug" not in beat("run", NAME, status=1).stderr
 
 
 def test_the_debugger_stops_where_the_user_code_failed(beat, prefix, monkeypatch):

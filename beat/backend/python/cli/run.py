@@ -190,7 +190,8 @@ def _explain(error: Exception, interrupted: bool) -> NoReturn:
     if not isinstance(error, RunFailed):
         raise click.ClickException(str(error)) from error
     click.echo(f"{error}\n\nto go on from here:\n  {_this_command()}", err=True)
-    for failure in error.run.failures:
+    debugged = any(word.startswith("--debug") for word in sys.argv)
+    for failure in [] if debugged else error.run.failures:
         command = _this_command("--debug", failure.name)
         click.echo(f"to debug `{failure.name}':\n  {command}", err=True)
     sys.exit(1)
@@ -223,9 +224,11 @@ def _engine(name: str, cache: str, debugged: str | None) -> Engine:
 
 def _this_command(*more: str) -> str:
     """Return the command line to run again, without what forces blocks to run."""
-    program = os.path.basename(sys.argv[0])
+    program = [os.path.basename(sys.argv[0])]
+    if program == ["__main__.py"]:
+        program = [os.path.basename(sys.executable), "-m", "beat.backend.python"]
     kept = [word for word in sys.argv[1:] if not word.startswith("--force")]
-    return shlex.join([program, *kept, *more])
+    return shlex.join([*program, *kept, *more])
 
 
 def progress_printer() -> Callable[[Event], None]:
