@@ -275,7 +275,7 @@ def test_one_process_needs_no_mpi(work):
 def test_several_processes_need_mpi(work):
     assert without("mpi4py", OPEN, **SEVERAL).stdout.splitlines() == [
         "True",
-        "flows need `mpi4py', which is not installed; it comes with: "
+        "flows of many processes need `mpi4py', which is not installed; it comes with: "
         "pip install 'beat.backend.python[mpi]'",
     ]
     assert without("mpi4py", OPEN, **SEVERAL, H5FLOW_NOMPI="1").stdout == "False\n"
