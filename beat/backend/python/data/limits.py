@@ -23,7 +23,8 @@ MAX_INFO_FRAMES = 1 + 2 * (1 << 26)
 #: How many requests, or answers to them, libzmq may keep until they are read
 MAX_WAITING_REQUESTS = 1_000
 
-#: The same for a client, which must have room for all that it has asked for
+#: The same for a client, which must have room for all that it has asked for: libzmq may end a
+#: process that has none, and whose connection breaks while it sends heartbeats
 MAX_WAITING_ANSWERS = 100_000
 
 
