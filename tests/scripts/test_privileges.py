@@ -23,7 +23,7 @@ UNKNOWN = 54321
 
 # This interpreter may be in a folder that other users cannot read: what is imported late, when
 # it is needed, must be there before.
-LATE = "encodings.ascii, hashlib, simplejson"
+LATE = "encodings.ascii, hashlib, pathlib, simplejson"
 
 # Root without its powers, except that it reads what it likes (capability 1).
 NO_CAPABILITIES = (
