@@ -9,6 +9,8 @@ from pathlib import Path
 import pytest
 from support.pages import run_page
 
+pytestmark = pytest.mark.once
+
 ROOT = Path(__file__).resolve().parent.parent
 PAGES = sorted(
     [ROOT / "README.rst", ROOT / "prefix" / "README.rst", *(ROOT / "doc").rglob("*.rst")]

@@ -18,6 +18,8 @@ from beat.backend.python.dataformat import DataFormat
 from beat.backend.python.library import Library
 from beat.backend.python.protocoltemplate import ProtocolTemplate
 
+pytestmark = pytest.mark.once
+
 CHECK = """
 import resource, sys
 from beat.backend.python.checks import open_catalog

@@ -29,6 +29,8 @@ from beat.backend.python.runner.aside import list_set_aside
 from beat.backend.python.runner.outputs import leftovers, list_outputs, verify
 from beat.backend.python.runner.record import write_json
 
+pytestmark = pytest.mark.once
+
 SEED = random.randrange(10**6)
 
 

@@ -16,6 +16,8 @@ import pytest
 from support.blocks import Workspace, side
 from support.processes import command, free_address
 
+pytestmark = pytest.mark.once
+
 # A peer that answers some requests as it should, then does what it is told: be killed, leave or say
 # something that makes no sense; silence is left out, since a unit may take as long as it likes.
 PEER = """

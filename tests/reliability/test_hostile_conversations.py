@@ -27,6 +27,8 @@ from beat.backend.python.dataformat import DataFormat
 from beat.backend.python.exceptions import RemoteException
 from beat.backend.python.execution.service import LoopService
 
+pytestmark = pytest.mark.once
+
 SEED = random.randrange(10**6)
 MOST_GROWTH = 64 << 10  # kilobytes
 ALL_AT_A_TIME = 50

@@ -30,6 +30,8 @@ from beat.backend.python.execution.keys import (
 )
 from beat.backend.python.runner import Runner
 
+pytestmark = pytest.mark.once
+
 GREETING_BYTES = 64
 WELCOME_BYTES = 170  # that the server has a key is all that anybody learns
 UNITS = [b"5", b"6", b"7"]

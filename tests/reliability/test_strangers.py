@@ -23,6 +23,8 @@ from beat.backend.python.exceptions import RemoteException
 from beat.backend.python.execution.keys import client_keys
 from beat.backend.python.runner import Runner
 
+pytestmark = pytest.mark.once
+
 LISTENING = "0A"
 LOOPBACK = {"0100007F", "00000000000000000000000001000000"}
 SLOW = """

@@ -21,6 +21,8 @@ from support.processes import (
     wait_for,
 )
 
+pytestmark = pytest.mark.once
+
 SIGNATURES = {
     "setup": "self, parameters",
     "prepare": "self, data_loaders",

@@ -29,6 +29,8 @@ from beat.backend.python.stores import (
 from beat.backend.python.stores.locks import hold, locked, release
 from beat.backend.python.stores.registry import load_text, save_text
 
+pytestmark = pytest.mark.once
+
 
 def stress(what: str, kind: str, where: str, count: int) -> dict[str, int]:
     """Run the script; the seed is shown if the test fails."""
