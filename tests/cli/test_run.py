@@ -57,9 +57,11 @@ def test_dry_run_tells_what_and_why_and_runs_nothing(beat, prefix, cache):
     assert "work: CACHED" in beat("run", "--dry-run", NAME).stdout
     shown = beat("run", "-n", "--set", "work.n=3", "--json", NAME)
     (planned,) = json.loads(shown.stdout)
+    assert planned["parameters"] == {"work.n": 3}
     assert planned["blocks"]["work"] == {"run": True, "reasons": ['parameter "n" changed 1 -> 3']}
     assert "sum:" not in beat("run", "-n", "--until", "work", NAME).stdout
     assert "work:" not in beat("run", "-n", "--from", "sum", NAME).stdout
+    assert beat("run", "--until", "work", NAME).stdout == ""  # no analyzer, no results
 
 
 def test_force(beat, prefix):

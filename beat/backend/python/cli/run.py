@@ -146,11 +146,13 @@ def run(
     stop, kill = click.get_current_context().with_resource(_interruptible())
     done: list[Any] = []
     for name, values in product(experiments, expand(parameters)):
-        label = " ".join([name, *(f"{b}.{p}={value}" for (b, p), value in values.items())])
+        given = {f"{block}.{parameter}": value for (block, parameter), value in values.items()}
+        label = " ".join([name, *(f"{which}={value}" for which, value in given.items())])
         try:
             if dry_run:
                 decisions = runner.decide(name, force, values, first, last)
-                done.append({"experiment": name, "blocks": _decisions_as_json(decisions)})
+                blocks = _decisions_as_json(decisions)
+                done.append({"experiment": name, "parameters": given, "blocks": blocks})
                 show = format_decisions(label, decisions)
             else:
                 click.echo(label, err=True)
@@ -169,11 +171,11 @@ def run(
                     stop=stop,
                     kill=kill,
                 )
-                done.append(run_as_json(result))
-                show = format_results(label, result)
+                done.append(run_as_json(result, given))
+                show = format_results(label, result) if result.results else None
         except (RunFailed, IndexingFailed, StoreError, RuntimeError) as error:
             _explain(error, stop.is_set())
-        if not as_json:
+        if not as_json and show is not None:
             click.echo(show)
     if as_json:
         click.echo(simplejson.dumps(done, indent=4))
@@ -292,10 +294,11 @@ def _format(result: Result) -> str:
     return f"{result.value:.6g}" if isinstance(result.value, float) else str(result.value)
 
 
-def run_as_json(done: Run) -> dict[str, Any]:
-    """Return what a run gave as plain JSON."""
+def run_as_json(done: Run, parameters: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what a run gave, with the parameters that were set for it, as plain JSON."""
     return {
         "experiment": done.experiment,
+        "parameters": parameters,
         "blocks": done.states,
         "statistics": done.statistics,
         "results": {
