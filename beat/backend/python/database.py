@@ -29,24 +29,13 @@ def __getattr__(name: str) -> Any:
 
 
 class Storage(utils.CodeStorage):
-    """The files of a database, whose code is always Python.
-
-    Parameters
-    ----------
-    prefix : str
-        The prefix folder.
-    name : str
-        ``name/version``; anything else raises `RuntimeError`.
-    """
+    """The files of a database, ``name/version`` (else `RuntimeError`); its code is Python."""
 
     asset_type = "database"
     asset_folder = "databases"
 
     def __init__(self, prefix: str, name: str) -> None:
-        self.name, self.version = utils.check_name(self.asset_type, name, 2)
-        self.fullname = name
-        self.prefix = prefix
-        super().__init__(utils.simple_path(prefix, self.asset_folder, name), "python")
+        super().__init__(self._take_name(prefix, name, 2), "python")
 
 
 class Database(Asset):

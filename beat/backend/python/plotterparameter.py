@@ -11,17 +11,12 @@ from .checks import errors_in
 from .plotter import Plotter
 
 
-class Storage(utils.Storage):
-    """The files of plotter parameters, ``user/name/version`` (else `RuntimeError`)."""
+class Storage(utils.UserStorage):
+    """The files of plotter parameters."""
 
     asset_type = "plotterparameter"
     asset_folder = "plotterparameters"
-
-    def __init__(self, prefix: str, name: str) -> None:
-        self.username, self.name, self.version = utils.check_name("plotter parameter", name, 3)
-        self.fullname = name
-        self.prefix = prefix
-        super().__init__(utils.hashed_or_simple(prefix, self.asset_folder, name))
+    _title = "plotter parameter"
 
 
 class PlotterParameter(Asset):

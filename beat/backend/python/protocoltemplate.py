@@ -11,24 +11,14 @@ from .dataformat import DataFormat
 
 
 class Storage(utils.Storage):
-    """The files of a protocol template.
-
-    Parameters
-    ----------
-    prefix : str
-        The prefix folder.
-    name : str
-        ``name/version``; anything else raises `RuntimeError`.
-    """
+    """The files of a protocol template, ``name/version`` (else `RuntimeError`)."""
 
     asset_type = "protocoltemplate"
     asset_folder = "protocoltemplates"
+    _title = "protocol template"
 
     def __init__(self, prefix: str, name: str) -> None:
-        self.name, self.version = utils.check_name("protocol template", name, 2)
-        self.fullname = name
-        self.prefix = prefix
-        super().__init__(utils.simple_path(prefix, self.asset_folder, name))
+        super().__init__(self._take_name(prefix, name, 2))
 
 
 def check_parts(declared: Any, required: Mapping[str, type], where: str) -> list[str]:

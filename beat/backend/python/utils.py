@@ -245,6 +245,7 @@ class AbstractStorage:
 
     asset_type: str | None = None
     asset_folder: str | None = None
+    _title: str | None = None  # what the object is called in messages, if not as its type
 
     def __init__(self, path: str) -> None:
         for attribute in ("asset_type", "asset_folder"):
@@ -253,6 +254,24 @@ class AbstractStorage:
         self.path = path.removesuffix(".json")
         self.json = File(self.path + ".json")
         self.doc = File(self.path + ".rst")
+
+    def _take_name(self, prefix: str | Prefix, name: str, parts: int) -> str:
+        """Set what is known by the name, which has three parts if the object belongs to a user.
+
+        Returns
+        -------
+        str
+            The path of the declaration.
+        """
+        *users, self.name, self.version = check_name(
+            self._title or str(self.asset_type), name, parts
+        )
+        self.fullname = name
+        self.prefix = prefix
+        if not users:
+            return simple_path(prefix, str(self.asset_folder), name)
+        self.username = users[0]
+        return hashed_or_simple(prefix, str(self.asset_folder), name)
 
     def exists(self) -> bool:
         """Tell whether the object is there."""
@@ -388,10 +407,7 @@ class UserStorage(Storage):
     """
 
     def __init__(self, prefix: str, name: str) -> None:
-        self.username, self.name, self.version = check_name(str(self.asset_type), name, 3)
-        self.fullname = name
-        self.prefix = prefix
-        super().__init__(hashed_or_simple(prefix, str(self.asset_folder), name))
+        super().__init__(self._take_name(prefix, name, 3))
 
 
 class UserCodeStorage(CodeStorage):
@@ -408,10 +424,7 @@ class UserCodeStorage(CodeStorage):
     """
 
     def __init__(self, prefix: str, name: str, language: str | None = None) -> None:
-        self.username, self.name, self.version = check_name(str(self.asset_type), name, 3)
-        self.fullname = name
-        self.prefix = prefix
-        super().__init__(hashed_or_simple(prefix, str(self.asset_folder), name), language)
+        super().__init__(self._take_name(prefix, name, 3), language)
 
 
 def _declared_language(declaration: str | bytes | Mapping[str, Any]) -> str:
