@@ -153,7 +153,7 @@ def run(
                 decisions = runner.decide(name, force, values, first, last)
                 blocks = _decisions_as_json(decisions)
                 done.append({"experiment": name, "parameters": given, "blocks": blocks})
-                show = format_decisions(label, decisions)
+                show: str | None = format_decisions(label, decisions)
             else:
                 click.echo(label, err=True)
                 result = runner.run(
