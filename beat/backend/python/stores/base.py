@@ -165,12 +165,19 @@ class ResultsStore(ABC):
         **kwargs
             For the function that loads objects of the type. The stores of this package
             understand ``default`` (what to give for a missing object) and ``strict`` (whether
-            to raise `ObjectNotFound` for one).
+            to raise `ObjectNotFound` for one if there is no default).
 
         Returns
         -------
         object
             The object; for a missing one None, with a warning in the log.
+
+        Raises
+        ------
+        ObjectNotFound
+            If ``strict`` and there is no such object.
+        AmbiguousRun
+            If several runs fit equally well.
         """
 
     @abstractmethod
@@ -194,6 +201,13 @@ class ResultsStore(ABC):
             The configuration of the run.
         **kwargs
             For the function that saves objects of the type.
+
+        Raises
+        ------
+        InvalidName, ConfigurationError, UnknownType
+            If something is wrong with what was given; nothing is made then.
+        UnserialisableObject
+            If the object does not fit its type; what was there before is still there.
         """
 
     @abstractmethod

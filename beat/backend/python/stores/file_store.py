@@ -94,20 +94,12 @@ class LocalFileStore(ResultsStore):
         load_kwargs: Mapping[str, Any] | None = None,
         **kwargs: Any,
     ) -> None:
-        """Save an object; its run is made if there is none.
+        """Save an object in a file.
+
+        Parameters and errors not named here are those of `ResultsStore.save`.
 
         Parameters
         ----------
-        obj : object
-            The object.
-        name : str
-            Its name in the run.
-        type_ : str
-            The name of its type.
-        task_name : str
-            The task that saves it.
-        task_unique_config : dict
-            The configuration of the run.
         sub_dir : str, optional
             A folder in the run's folder.
         mode : str, optional
@@ -120,12 +112,8 @@ class LocalFileStore(ResultsStore):
 
         Raises
         ------
-        InvalidName, ConfigurationError, UnknownType
-            If something is wrong with what was given; nothing is made then.
-        UnserialisableObject
-            If the object does not fit its type; what was there before is still there.
         StoreIOError
-            If the file system refuses; as before.
+            If the file system refuses; what was there before is still there.
         """
         target = Target(task_name, task_unique_config, name)
         kind = find_type(self.type_registry, type_, target.address)
@@ -161,33 +149,21 @@ class LocalFileStore(ResultsStore):
     ) -> Any:
         """Load an object.
 
+        Parameters and errors not named here are those of `ResultsStore.load`.
+
         Parameters
         ----------
-        name : str
-            The object.
-        task_name : str
-            The task that saved it.
-        task_unique_config : dict
-            The configuration of its run, or one of which that is part.
         lazy : bool
             Whether to give a `FilePromise` instead.
-        default : object, optional
-            What to give for a missing object; without it None, with a warning in the log.
-        strict : bool
-            Whether to raise for a missing object if there is no default.
         **kwargs
             For the load function; they win over those that the object was saved with.
 
         Raises
         ------
-        ObjectNotFound
-            If ``strict`` and there is no such object.
         UnreadableObject
             If what is stored is damaged.
         UntrustedPickle
             If it is a pickle and the store is not trusted.
-        AmbiguousRun
-            If several runs fit equally well.
         """
         target = Target(task_name, task_unique_config, name)
         with naming(target.address):
@@ -311,18 +287,12 @@ class LocalFileStore(ResultsStore):
         What is written is published when the file is closed; if an exception leaves its ``with``
         block, nothing is.
 
+        Parameters not named here are those of `ResultsStore.open`.
+
         Parameters
         ----------
-        name, task_name, task_unique_config : optional
-            The object; not needed with a promise.
         mode : str, optional
             As for `open`. To append to an object keeps its type; to write one needs ``type_``.
-        promise : FilePromise, optional
-            What `load` gave with ``lazy=True``.
-        type_ : str, optional
-            The name of its type.
-        sub_dir : str, optional
-            A folder in the run's folder.
         **open_kwargs
             For opening the file, now and later; they win over those it was saved with.
 

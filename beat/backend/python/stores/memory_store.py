@@ -64,25 +64,17 @@ class InMemoryStore(ResultsStore):
         type_: str | None = None,
         **kwargs: Any,
     ) -> None:
-        """Save an object; its run is made if there is none.
+        """Save an object.
+
+        Parameters and errors not named here are those of `ResultsStore.save`.
 
         Parameters
         ----------
-        obj : object
-            The object.
-        name : str
-            Its name in the run.
-        task_name : str
-            The task that saves it.
-        task_unique_config : dict
-            The configuration of the run.
         type_ : str, optional
             Does not matter here, and neither do the keywords.
 
         Raises
         ------
-        InvalidName, ConfigurationError
-            If something is wrong with what was given.
         UnserialisableObject
             If there is a manager and the object cannot be pickled.
         StoreUnavailable
@@ -122,27 +114,15 @@ class InMemoryStore(ResultsStore):
     ) -> Any:
         """Load an object.
 
+        Parameters and errors not named here are those of `ResultsStore.load`.
+
         Parameters
         ----------
-        name : str
-            The object.
-        task_name : str
-            The task that saved it.
-        task_unique_config : dict
-            The configuration of its run, or one of which that is part.
-        default : object, optional
-            What to give for a missing object; without it None, with a warning in the log.
-        strict : bool
-            Whether to raise for a missing object if there is no default.
         **kwargs
             Do not matter here; nothing is lazy, and nothing is read.
 
         Raises
         ------
-        ObjectNotFound
-            If ``strict`` and there is no such object.
-        AmbiguousRun
-            If several runs fit equally well.
         StoreUnavailable
             If the manager's process has ended.
         """
@@ -200,10 +180,7 @@ class InMemoryStore(ResultsStore):
     def get_context(
         self, task_name: str, task_unique_config: Config, *, create: bool = True
     ) -> StoreContext:
-        """Return an empty context: there are no folders here.
-
-        With ``create`` the run of exactly this configuration is made if there is none.
-        """
+        """Return an empty context; ``create`` makes the run, though it has no folder."""
         target = Target(task_name, task_unique_config)
         with _Talking(target.address):
             if create:

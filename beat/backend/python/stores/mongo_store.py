@@ -177,20 +177,12 @@ class MongoDBStore(ResultsStore):
         task_unique_config: Config,
         **kwargs: Any,
     ) -> None:
-        """Save an object; its run is made if there is none.
+        """Save an object.
+
+        Parameters and errors not named here are those of `ResultsStore.save`.
 
         Parameters
         ----------
-        obj : object
-            The object.
-        name : str
-            Its name in the run.
-        type_ : str
-            The name of its type.
-        task_name : str
-            The task that saves it.
-        task_unique_config : dict
-            The configuration of the run.
         **kwargs
             For the save function; ``load_kwargs``, which have to have a JSON form, for the load
             function. ``sub_dir``, ``mode`` and ``open_kwargs``, which are about files, do not
@@ -198,10 +190,6 @@ class MongoDBStore(ResultsStore):
 
         Raises
         ------
-        InvalidName, ConfigurationError, UnknownType
-            If something is wrong with what was given.
-        UnserialisableObject
-            If the object does not fit its type.
         StoreUnavailable
             If the server does not answer.
         """
@@ -274,33 +262,21 @@ class MongoDBStore(ResultsStore):
     ) -> Any:
         """Load an object.
 
+        Parameters and errors not named here are those of `ResultsStore.load`.
+
         Parameters
         ----------
-        name : str
-            The object.
-        task_name : str
-            The task that saved it.
-        task_unique_config : dict
-            The configuration of its run, or one of which that is part.
         lazy : bool
             Does not matter here: the object is always loaded at once.
-        default : object, optional
-            What to give for a missing object; without it None, with a warning in the log.
-        strict : bool
-            Whether to raise for a missing object if there is no default.
         **kwargs
             For the load function.
 
         Raises
         ------
-        ObjectNotFound
-            If ``strict`` and there is no such object.
         UnreadableObject
             If what is stored is damaged.
         UntrustedPickle
             If it is a pickle and the store is not trusted.
-        AmbiguousRun
-            If several runs fit equally well.
         StoreUnavailable
             If the server does not answer.
         """
@@ -414,10 +390,7 @@ class MongoDBStore(ResultsStore):
     def get_context(
         self, task_name: str, task_unique_config: Config, *, create: bool = True
     ) -> StoreContext:
-        """Return an empty context: there are no folders here.
-
-        With ``create`` the run of exactly this configuration is made if there is none.
-        """
+        """Return an empty context; ``create`` makes the run, though it has no folder."""
         target = Target(task_name, task_unique_config)
         with self._talking(target.address):
             if create and self._runs.find(target, exactly=True) is None:
