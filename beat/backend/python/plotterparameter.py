@@ -24,12 +24,8 @@ class PlotterParameter(Asset):
 
     Parameters
     ----------
-    prefix : str
-        The prefix folder.
-    data : str or dict
-        The name, ``user/name/version`` (any other form raises `RuntimeError`), or the declaration.
-    dataformat_cache, library_cache : dict, optional
-        Objects by full name, reused and added to.
+    prefix, data, dataformat_cache, library_cache
+        As of `plotter.Plotter`.
 
     Attributes
     ----------

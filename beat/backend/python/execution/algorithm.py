@@ -28,24 +28,12 @@ FAREWELL_SECONDS = 5.0
 class AlgorithmExecutor(Block):
     """Runs the algorithm of a block, and tells its peers how that ended.
 
-    Attributes and errors are those of `execution.block.Block`.
+    Attributes, errors, and the parameters not named here are those of `execution.block.Block`.
 
     Parameters
     ----------
     socket : zmq.Socket or None
         To the driver, which gets the statistics.
-    directory : str
-        The working directory: ``configuration.json``, and ``prefix`` with the declarations.
-    dataformat_cache, database_cache, library_cache : dict, optional
-        Objects by full name, reused and added to.
-    cache_root : str
-        The folder of the cache.
-    db_socket : zmq.Socket, optional
-        To the provider of the databases; without it, their views run in this process.
-    loop_socket : zmq.Socket, optional
-        To the evaluator of a loop.
-    exc : class, optional
-        What failures of the users' code are raised as; by default, they leave unchanged.
     """
 
     def __init__(

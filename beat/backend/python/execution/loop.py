@@ -91,7 +91,7 @@ class LoopChannel:
 class LoopExecutor(Block):
     """Runs the evaluator of a loop, as its processor asks for it.
 
-    Attributes and errors are those of `execution.block.Block`.
+    Attributes, errors, and the parameters not named here are those of `execution.block.Block`.
 
     Parameters
     ----------
@@ -99,14 +99,6 @@ class LoopExecutor(Block):
         Serves the processor, from `process` on.
     directory : str
         The working directory; the evaluator is the part ``loop`` of ``configuration.json``.
-    dataformat_cache, database_cache, library_cache : dict, optional
-        Objects by full name, reused and added to.
-    cache_root : str
-        The folder of the cache.
-    db_socket : zmq.Socket, optional
-        To the provider of the databases; without it, their views run in this process.
-    exc : class, optional
-        What failures of the users' code are raised as; by default, they leave unchanged.
     """
 
     def __init__(

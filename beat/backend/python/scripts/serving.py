@@ -70,21 +70,12 @@ def serve_evaluator(
 
     Parameters
     ----------
-    address : str
-        Where to listen.
-    directory : str
-        The working directory.
+    address, directory, keys
+        As of `serve_databases`; so is the exit status that is returned.
     cache : str
         The folder of the cache.
     db_address : str or None
         Where the evaluator's provider of databases listens.
-    keys : str, optional
-        The folder of the keys; without it, conversations are plain.
-
-    Returns
-    -------
-    int
-        The exit status: 0 if the processor said that it was done, else 1.
     """
     try:
         proof = client_keys(keys, "evaluator", "databases") if db_address else None
