@@ -30,26 +30,19 @@ def cache() -> None:
 @click.pass_obj
 def ls(folders: Folders, damaged: bool, as_json: bool) -> None:
     """List the outputs in the cache: size, algorithm, path."""
+    found: Iterator[object]
     if damaged:
-        _list_damaged(folders.cache, as_json)
-        return
-    found = list(cached.list_outputs(folders.cache))
+        found = list_set_aside(folders.cache)
+        names, line = ("path", "folder", "problem"), "{path}  {folder}  {problem}"
+    else:
+        found = cached.list_outputs(folders.cache)
+        names, line = ("path", "size", "algorithm"), "{size:>12}  {algorithm:<40}  {path}"
+    rows = [{name: getattr(one, name) for name in names} for one in found]
     if as_json:
-        rows = [{"path": o.path, "size": o.size, "algorithm": o.algorithm} for o in found]
         click.echo(simplejson.dumps(rows, indent=4))
         return
-    for output in found:
-        click.echo(f"{output.size:>12}  {output.algorithm:<40}  {output.path}")
-
-
-def _list_damaged(cache: str, as_json: bool) -> None:
-    found = list(list_set_aside(cache))
-    if as_json:
-        rows = [{"path": d.path, "folder": d.folder, "problem": d.problem} for d in found]
-        click.echo(simplejson.dumps(rows, indent=4))
-        return
-    for one in found:
-        click.echo(f"{one.path}  {one.folder}  {one.problem}")
+    for row in rows:
+        click.echo(line.format(**row))
 
 
 @cache.command()
