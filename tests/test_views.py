@@ -11,6 +11,7 @@ from types import SimpleNamespace
 import numpy
 import pytest
 
+from beat.backend.python import views
 from beat.backend.python.data import load_data_index_db
 from beat.backend.python.database import Database, Runner, View
 
@@ -19,6 +20,11 @@ Entry = namedtuple("Entry", ["out"])
 
 class Wrapped(Exception):
     """What failures are raised as."""
+
+
+@pytest.fixture(autouse=True, params=[0, views.MOST_LISTED], ids=["from the file", "as a list"])
+def most_listed(request, monkeypatch):
+    monkeypatch.setattr(views, "MOST_LISTED", request.param)
 
 
 @pytest.fixture
@@ -388,3 +394,47 @@ def test_a_view_without_the_constructor_of_the_base_has_a_map_of_its_own():
 
     assert Odd("class").get_output_mapping("class") == "field"
     assert View().get_output_mapping("class") == "class"
+
+
+def test_views_get_a_list(prefix, path, monkeypatch):
+    monkeypatch.setattr(views, "MOST_LISTED", 3)
+
+    class Numbers(View):
+        def index(self, root_folder, parameters):
+            return [Entry(i) for i in range(parameters["size"])]
+
+        def setup(self, root_folder, parameters, objs, **limits):
+            self.is_list = isinstance(objs, list)
+            super().setup(root_folder, parameters, objs, **limits)
+
+        def get(self, output, index):
+            return {"value": numpy.int32(self.objs[index].out)}
+
+    def is_list(size):
+        runner = run_class(Numbers, prefix, size=size)
+        runner.index(path)
+        runner.setup(path, 1, pack=False)
+        assert units(runner.data_sources["out"]) == [(i, i, i) for i in range(1, size)]
+        return runner.obj.is_list
+
+    assert is_list(3)
+    assert not is_list(4)
+
+
+def test_a_runner_may_have_a_get_of_its_own(prefix, path):
+    class Numbers(View):
+        def index(self, root_folder, parameters):
+            return [Entry(1), Entry(2)]
+
+        def get(self, output, index):
+            return {"value": self.objs[index].out}
+
+    class Doubled(Runner):
+        def get(self, output, index):
+            return {"value": numpy.int32(2 * super().get(output, index)["value"])}
+
+    definition = {"view": "Numbers", "outputs": {"out": "user/single_integer/1"}}
+    runner = Doubled(SimpleNamespace(Numbers=Numbers), definition, prefix, "/root")
+    runner.index(path)
+    runner.setup(path, pack=False)
+    assert units(runner.data_sources["out"]) == [(0, 0, 2), (1, 1, 4)]

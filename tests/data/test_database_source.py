@@ -212,3 +212,19 @@ def test_a_view_in_a_database(
         f"client_{start // 3 + 1}" for start, _ in clients
     ]
     assert [d.value[0, 0] for d, _, _ in sources["image"]] == [i + 1 for i in files]
+
+
+def test_a_view_may_call_anything_of_its_own_reader(prefix: str) -> None:
+    view = RunningView()
+    view.reader = [1]  # type: ignore[attr-defined]
+    assert open_source(view, prefix, "number")[3][0].value == 3
+
+
+def test_units_that_were_appended_are_seen(prefix: str) -> None:
+    source = open_source(RunningView(), prefix, "number")
+    source.infos = []
+    assert source[0] == (None, None, None)
+    source.infos += [(0, 1), (2, 2)]
+    source.infos.append((3, 5))
+    assert [(start, end) for _, start, end in source] == [(0, 1), (2, 2), (3, 5)]
+    assert source[3] == (None, None, None)

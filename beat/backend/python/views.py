@@ -11,6 +11,9 @@ from . import loader
 from .asset import JSON
 from .data import DatabaseOutputDataSource, viewindex
 
+#: Views get so many entries as a list, and more of them as what reads them from the file
+MOST_LISTED = 1 << 15
+
 
 class View:
     """The base of the users' views.
@@ -72,7 +75,8 @@ class View:
         parameters : dict
             What the database declares for the view.
         objs : list of named tuples
-            All entries of the index, read from the file as they are asked for.
+            All entries of the index: a list, or if there are more than `MOST_LISTED`, what can
+            be used like one and reads them from the file as they are asked for.
         start_index, end_index : int, optional
             The first and the last entry to deliver; by default from the first, to the last.
         """
@@ -201,6 +205,8 @@ class Runner:
         """
         self._forget()
         entries = self._checked(viewindex.read_index, filename)
+        if len(entries) <= MOST_LISTED:
+            entries = entries.copy()
         loader.run(
             self.obj,
             "setup",
@@ -273,7 +279,7 @@ class Runner:
 
         Without `exc`, there is nothing for `loader.run` to do but to call the method.
         """
-        if self.exc is not None:
+        if self.exc is not None or type(self).get is not Runner.get:
             return partial(self.get, output)
         obj, offset = self.obj, self._offset
         return lambda index: obj.get(output, index + offset)

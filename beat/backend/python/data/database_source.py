@@ -26,7 +26,7 @@ class RunningView(Protocol):
     def get(self, output: str, index: int) -> Any:
         """Return the data of an output for an entry, counted from the start of the range.
 
-        If the view has a method ``reader(output)``, what that returns is called instead.
+        If its class has a method ``reader(output)``, what that returns is called instead.
         """
 
     def get_output_mapping(self, output: str) -> str:
@@ -89,9 +89,10 @@ class DatabaseOutputDataSource(DataSource):
             codec = self.dataformat.type._codec
             self._convert = codec.encode if pack else codec.build
         self.view = view
-        reader: Any = getattr(view, "reader", None)
+        # of the class: an attribute of an instance may be anything
+        reader: Any = getattr(type(view), "reader", None)
         self._get: Callable[[int], Any] = (
-            partial(view.get, output_name) if reader is None else reader(output_name)
+            partial(view.get, output_name) if reader is None else reader(view, output_name)
         )
         self.output_name = output_name
         self.prefix = prefix
@@ -132,7 +133,10 @@ class DatabaseOutputDataSource(DataSource):
     def __getitem__(self, index: int) -> Unit:
         starts, ends = self._columns
         if not 0 <= index < len(starts):
-            return NO_UNIT
+            if len(self._infos) == len(starts):
+                return NO_UNIT
+            self.infos = self._infos  # a list that has grown since it was assigned
+            return self[index]
         began = perf_counter()
         start = starts[index]
         data = self._get(start - self._view_start)
