@@ -9,6 +9,8 @@ from pathlib import Path
 import pytest
 
 from beat.backend.python.hash import hashDataset, toPath
+from beat.backend.python.runner import Dataset, index_set
+from beat.backend.python.runner.indexing import index_problem
 from beat.backend.python.scripts.index import main
 
 EVERYTHING = {
@@ -105,3 +107,16 @@ def test_it_is_indexed_anew(prefix: str, cache: str, tmp_path: Path) -> None:
     code.write_text(code.read_text().replace('get("size", 10)', 'get("size", 3)'))
     assert main([str(tmp_path / "prefix"), cache, "simple/1", *names]) == 0
     assert len(json.loads(Path(cache, path("simple/1", *names)).read_text())) == 3
+
+
+def test_a_run_takes_it_though_it_differs_from_the_one_of_an_earlier_run(
+    prefix: str, cache: str
+) -> None:
+    names = ("verification", "train")
+    index = path("people/1", *names)
+    dataset = Dataset("data", "people/1", *names)
+    index_set(prefix, cache, dataset, "/somewhere")
+    assert main(["--db_root_folder=/elsewhere", prefix, cache, "people/1", *names]) == 0
+    assert index_problem(cache, index) is None
+    Path(cache, index).write_text("[")
+    assert "invalid" in str(index_problem(cache, index))

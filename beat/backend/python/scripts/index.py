@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from .arguments import Parser
@@ -87,13 +88,17 @@ def index_database(
     """
     from ..database import Database
     from ..hash import hashDataset, toPath
+    from ..runner.record import record_path
 
     database = Database(prefix, name)
     if not database.valid:
         raise RuntimeError(f"database `{name}' is not valid: " + "; ".join(database.errors))
     for protocol_name, one in _sets(database, protocol, set_name):
         view = database.view(protocol_name, one, root_folder=root_folder)
-        view.index(os.path.join(cache, toPath(hashDataset(name, protocol_name, one), ".db")))
+        path = toPath(hashDataset(name, protocol_name, one), ".db")
+        view.index(os.path.join(cache, path))
+        with suppress(OSError):  # what it says of an earlier index is not true of this one
+            os.unlink(record_path(cache, path))
 
 
 def _sets(
