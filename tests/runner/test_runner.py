@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import glob
 import json
 import os
@@ -86,6 +87,34 @@ def test_cold_then_warm(runner, prefix, cache):
     assert again.states == {"work": "cached", "sum": "cached"}
     assert again.results == run.results
     assert again.statistics == {}
+
+
+def give_up_privileges():
+    """Let the modes of files hold for root, too, from the next program on."""
+    drop_from_bounding_set, override_modes = 24, 1  # of linux/prctl.h, linux/capability.h
+    ctypes.CDLL(None).prctl(drop_from_bounding_set, override_modes)
+
+
+@pytest.mark.parametrize("is_new", [False, True])
+def test_a_cache_that_may_only_be_read_is_enough_for_what_is_in_it(runner, prefix, cache, is_new):
+    name = write_small_experiment(prefix)
+    runner.run(name)
+    folder = Path(cache, ".beat")
+    lock = folder / "in-use.lock"
+    lock.chmod(0o444)
+    if is_new:
+        lock.unlink()
+    folder.chmod(0o555)
+    code = (
+        "import sys\n"
+        "from beat.backend.python.runner import Runner\n"
+        "print(*Runner(*sys.argv[1:3]).run(sys.argv[3]).states.values())\n"
+    )
+    command = [sys.executable, "-c", code, str(prefix), cache, name]
+    ended = subprocess.run(command, capture_output=True, text=True, preexec_fn=give_up_privileges)
+    folder.chmod(0o755)
+    assert ended.stdout == "cached cached\n", ended.stderr
+    assert lock.exists() != is_new
 
 
 def test_the_index_is_made_once(runner, prefix, cache):

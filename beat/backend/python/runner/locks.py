@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import os
 import socket
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from datetime import datetime
 
 from .record import FOLDER
@@ -57,25 +58,37 @@ def _holder(descriptor: int) -> str:
 
 @contextmanager
 def in_use(cache: str) -> Iterator[None]:
-    """Keep everybody from tidying what a run may need, for as long as it goes on."""
-    with _use_file(cache) as descriptor:
-        fcntl.flock(descriptor, fcntl.LOCK_SH)
+    """Keep everybody from tidying what a run may need, for as long as it goes on.
+
+    A cache that this user may only read has what it needs, or the run fails for another reason.
+    """
+    with ExitStack() as stack:
+        try:
+            descriptor = stack.enter_context(_use_file(cache, os.O_RDONLY))
+        except OSError as error:
+            if error.errno not in (errno.EACCES, errno.EROFS):
+                raise
+        else:
+            fcntl.flock(descriptor, fcntl.LOCK_SH)
         yield
 
 
 @contextmanager
 def unused(cache: str) -> Iterator[bool]:
     """Keep runs from beginning; give whether none goes on."""
-    with _use_file(cache) as descriptor:
+    with _use_file(cache, os.O_RDWR) as descriptor:
         yield _try(descriptor)
 
 
 @contextmanager
-def _use_file(cache: str) -> Iterator[int]:
+def _use_file(cache: str, access: int) -> Iterator[int]:
     name = os.path.join(cache, FOLDER, "in-use.lock")
     os.makedirs(os.path.dirname(name), exist_ok=True)
-    with open(name, "ab") as file:
-        yield file.fileno()
+    descriptor = os.open(name, access | os.O_CREAT, 0o666)
+    try:
+        yield descriptor
+    finally:
+        os.close(descriptor)
 
 
 def _try(descriptor: int) -> bool:
