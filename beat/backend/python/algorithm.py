@@ -233,15 +233,7 @@ class Algorithm(Parametrized):
             `AttributeError` included.
         """
         loader.run(self._must_be_runnable, "__new__", exc)
-        module = loader.run(
-            loader.load_module,
-            "__new__",
-            exc,
-            str(self._name).replace("/", "_"),
-            self.storage.code.path,
-            self.uses_dict(),
-        )
-        return Runner(module, klass, self, exc)
+        return Runner(self._load_module(self.uses_dict(), exc), klass, self, exc)
 
     def _must_be_runnable(self) -> None:
         self._named()

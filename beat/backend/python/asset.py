@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import copy
 import os
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from types import ModuleType
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
-from . import jsontext
+from . import jsontext, loader
 from .utils import AbstractStorage, Prefix, shown_path
 
 if TYPE_CHECKING:
@@ -214,6 +215,13 @@ class Asset:
             raise RuntimeError(
                 f"{self.kind} `{self._name}' is not valid:\n" + "\n".join(self.errors)
             )
+
+    def _load_module(self, uses: JSON, exc: Callable[[Any], Exception] | None = None) -> ModuleType:
+        """Run the code of the object as a fresh module; ``exc`` is as of `loader.run`."""
+        name = str(self._name).replace("/", "_")
+        code: str = self.storage.code.path
+        module: ModuleType = loader.run(loader.load_module, "__new__", exc, name, code, uses)
+        return module
 
     def _code_to_write(self, storage: AbstractStorage) -> tuple[Any, ...]:
         """Return the arguments of ``save`` between declaration and documentation."""

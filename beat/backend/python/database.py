@@ -240,14 +240,7 @@ class Database(Asset):
         """
         loader.run(self._must_be_usable, "__new__", exc)
         definition = self.view_definition(protocol, name)
-        module = loader.run(
-            loader.load_module,
-            "__new__",
-            exc,
-            str(self._name).replace("/", "_"),
-            self.storage.code.path,
-            {},
-        )
+        module = self._load_module({}, exc)
         folder = self.data["root_folder"] if root_folder is None else root_folder
         return Runner(module, definition, self.prefix, folder, exc)
 

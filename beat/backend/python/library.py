@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from types import ModuleType
 from typing import Any
 
-from . import loader, utils
+from . import utils
 from .asset import JSON, Asset, CodeAsset
 
 
@@ -139,8 +139,7 @@ class Library(CodeAsset):
         """
         self._named()
         self._must_be_python()
-        module_name = str(self._name).replace("/", "_")
-        return loader.load_module(module_name, self.storage.code.path, self.uses_dict())
+        return self._load_module(self.uses_dict())
 
     def _needs(self) -> Iterable[Asset]:
         return [library for library in self.libraries.values() if library is not self]
