@@ -42,8 +42,8 @@ def variables(
 
     Parameters
     ----------
-    units : DataSource, DataLoader, DataView or iterable of (data, start, end)
-        The units, all of which are read.
+    units
+        As of `columns`.
 
     Returns
     -------
