@@ -181,6 +181,17 @@ def test_intervals_as_frames(units: list[Pair]) -> None:
     assert Intervals.from_frames(frames) == units
 
 
+@given(unit_lists(holes=True), st.integers(0, 30), st.integers(0, 30))
+def test_part_of_intervals_as_frames(units: list[Pair], start: int, end: int) -> None:
+    part = Intervals.of(units).clipped(start, end)
+    assert Intervals.from_frames(part.as_frames()) == part
+
+
+def test_two_of_several_intervals_as_frames() -> None:
+    part = Intervals.of([(0, 1), (2, 5), (6, 6), (7, 9)]).clipped(3, 6)
+    assert Intervals.from_frames(part.as_frames()) == [(3, 5), (6, 6)]
+
+
 def test_frames_of_regular_intervals_are_small() -> None:
     frames = Intervals(range(0, 30_000_000, 3), range(2, 30_000_000, 3)).as_frames()
     assert [*map(len, frames)] == [8, 16, 16]
