@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from types import SimpleNamespace
 from typing import Any
 
 import numpy
@@ -65,6 +66,14 @@ def test_info_of_nothing_is_a_single_frame(service: Service) -> None:
 def test_info_of_a_third_partys_source() -> None:
     reply = ask(Service({"in": OnlyItems()}), b"ifo", b"in")
     assert reply.frames == [b"3", b"0", b"1", b"2", b"3", b"4", b"5"]
+
+
+def test_info_asks_the_source_itself(monkeypatch: pytest.MonkeyPatch) -> None:
+    source = Units((b"one", 0, 4))
+    monkeypatch.setattr(source, "data_indices", lambda: [(0, 1), (2, 4)])
+    assert ask(Service({"in": source}), b"ifo", b"in").frames == [b"2", b"0", b"1", b"2", b"4"]
+    stand_in = SimpleNamespace(data_indices=source.data_indices)
+    assert ask(Service({"in": stand_in}), b"ifo", b"in").frames == [b"2", b"0", b"1", b"2", b"4"]
 
 
 def test_get_passes_bytes_through(service: Service) -> None:

@@ -141,6 +141,6 @@ class DataSource:
 
 def intervals_of(source: DataSource) -> Intervals:
     """Return the intervals of a source's units, compactly if it does not make pairs its own way."""
-    if type(source).data_indices is DataSource.data_indices:
+    if getattr(source.data_indices, "__func__", None) is DataSource.data_indices:
         return source._intervals()
     return Intervals.of(source.data_indices())
