@@ -39,6 +39,7 @@ class Peers:
         socket = connect_pair(self.context, address, keys)
         socket.setsockopt(zmq.LINGER, 0)
         socket.setsockopt(zmq.RCVTIMEO, 10_000)
+        socket.setsockopt(zmq.SNDTIMEO, 10_000)
         self.clients.append(socket)
         return socket
 
