@@ -3,6 +3,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import threading
 
 import pytest
 
@@ -24,6 +25,25 @@ def test_the_mode_follows_the_umask(tmp_path):
     finally:
         os.umask(old)
     assert (tmp_path / "file").stat().st_mode & 0o777 == 0o640
+
+
+@pytest.fixture
+def no_threads():
+    threading.stack_size(1 << 47)  # more than there are addresses
+    yield
+    threading.stack_size(0)
+
+
+def test_files_become_durable_where_no_thread_can_be_started(tmp_path, monkeypatch, no_threads):
+    synced = []
+    monkeypatch.setattr(os, "fsync", synced.append)
+    with pytest.raises(RuntimeError):
+        threading.Thread(target=print).start()
+    files = [open(tmp_path / name, "wb") for name in "abc"]  # noqa: SIM115
+    publishing.make_durable(files)
+    assert sorted(synced) == sorted(file.fileno() for file in files)
+    for file in files:
+        file.close()
 
 
 @pytest.mark.parametrize("step", ["fsync", "replace"])

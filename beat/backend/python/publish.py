@@ -85,9 +85,14 @@ def make_durable(files: Sequence[BinaryIO]) -> None:
 
     for file in files:
         file.flush()
-    threads = [Thread(target=sync, args=(file,)) for file in files[1:]]
-    for thread in threads:
-        thread.start()
+    threads = []
+    for file in files[1:]:
+        thread = Thread(target=sync, args=(file,))
+        try:
+            thread.start()
+            threads.append(thread)
+        except RuntimeError:  # no more threads may be started here, or now
+            sync(file)
     sync(files[0])
     for thread in threads:
         thread.join()
