@@ -4,7 +4,9 @@ import copy
 import json
 import math
 import os
+import sys
 from collections import namedtuple
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import NamedTuple
 
@@ -207,6 +209,18 @@ def entries(path, monkeypatch):
     monkeypatch.setattr(viewindex, "MOST_BLOCKS", 3)
     write_index(path, [Entry(f"number {i // 4}", i) for i in range(200)])
     return read_index(path)
+
+
+def test_several_threads_read_entries(entries):
+    interval = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    try:
+        with ThreadPoolExecutor(4) as pool:
+            orders = [[7 * i * step % 200 for i in range(2000)] for step in (1, 3, 9, 11)]
+            found = [*pool.map(lambda order: [entries[i].file_id for i in order], orders)]
+    finally:
+        sys.setswitchinterval(interval)
+    assert found == orders
 
 
 def test_entries_are_read_when_they_are_asked_for(entries, path):

@@ -154,7 +154,8 @@ class _Index:
             rows = [*map(self._make, zip(*columns, strict=True))]
         self._kept[number] = rows  # the block read last is the last
         if len(self._kept) > MOST_BLOCKS:
-            self._kept.pop(next(iter(self._kept)), None)
+            oldest, *_ = [*self._kept]  # a copy: other threads may read, too
+            self._kept.pop(oldest, None)
         return self._firsts[number], rows
 
 
