@@ -16,6 +16,7 @@ import time
 import traceback
 from collections import Counter, namedtuple
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import numpy
@@ -58,6 +59,17 @@ def write_something(prefix: str, cache: str, chance: random.Random) -> None:
         write_json(record_path(cache, RECORD), {"numbers": [version] * version})
 
 
+def is_whole(prefix: str, cache: str, path: str) -> bool:
+    """Read an output, of which all must be from one writer; False if it is not there."""
+    source = CachedDataSource()
+    if not source.setup(str(Path(cache, path + ".data")), prefix):
+        return False
+    numbers = numpy.concatenate([source[i][0].values for i in range(UNITS)])
+    source.close()
+    assert (numbers == numbers[0]).all()
+    return True
+
+
 def check_everything(prefix: str, cache: str, found: Counter[str]) -> None:
     """Check that all that is there is whole, and count it."""
     for path in OUTPUTS:
@@ -65,11 +77,7 @@ def check_everything(prefix: str, cache: str, found: Counter[str]) -> None:
         if not os.path.exists(f"{stem}.index"):
             found["unfinished" if os.path.exists(f"{stem}.data") else "absent"] += 1
             continue
-        source = CachedDataSource()
-        assert source.setup(str(Path(cache, path + ".data")), prefix)
-        numbers = numpy.concatenate([source[i][0].values for i in range(UNITS)])
-        source.close()
-        assert (numbers == numbers[0]).all()
+        assert is_whole(prefix, cache, path)
         found["whole"] += 1
     index = os.path.join(cache, VIEW_INDEX)
     if os.path.exists(index):
@@ -119,7 +127,7 @@ def kill(prefix: str, cache: str, count: int, seed: int) -> Counter[str]:
 
 
 def race(prefix: str, cache: str, count: int, seed: int) -> Counter[str]:
-    """Let eight processes write the same outputs, and a ninth tidy up all the time."""
+    """Let eight processes write the same outputs; others read them and tidy up all the time."""
 
     def write(number: int) -> None:
         own = random.Random(seed + number)
@@ -131,14 +139,21 @@ def race(prefix: str, cache: str, count: int, seed: int) -> Counter[str]:
             for name in leftovers(cache):
                 raise AssertionError(f"{name} is taken for a leftover")
 
+    def read() -> None:
+        while os.getppid() == parent:
+            for path in OUTPUTS:
+                with suppress(OSError):  # one that is being replaced is refused
+                    is_whole(prefix, cache, path)
+
     parent = os.getpid()
     writers = [fork(lambda n=number: write(n)) for number in range(8)]  # type: ignore[misc]
-    tidier = fork(tidy)
+    others = [fork(tidy), fork(read)]
     found: Counter[str] = Counter()
     for writer in writers:
         found["failed"] += os.waitpid(writer, 0)[1] != 0
-    os.kill(tidier, signal.SIGKILL)
-    found["mistaken"] += os.waitpid(tidier, 0)[1] != signal.SIGKILL
+    for other in others:
+        os.kill(other, signal.SIGKILL)
+        found["mistaken"] += os.waitpid(other, 0)[1] != signal.SIGKILL
     check_everything(prefix, cache, found)
     found["damaged"] += sum(bool(verify(cache, prefix, o)) for o in list_outputs(cache))
     found["litter"] += sum(1 for path in Path(cache).rglob("*.tmp"))
