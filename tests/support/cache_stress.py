@@ -22,10 +22,11 @@ from pathlib import Path
 import numpy
 
 from beat.backend.python.data import CachedDataSink, CachedDataSource
+from beat.backend.python.data.cache_files import record_path
 from beat.backend.python.data.viewindex import read_index, write_index
 from beat.backend.python.dataformat import DataFormat
 from beat.backend.python.runner.outputs import leftovers, list_outputs, verify
-from beat.backend.python.runner.record import read_json, record_path, write_json
+from beat.backend.python.runner.record import read_json, write_json
 
 FORMAT = "user/measurement/1"
 OUTPUTS = [f"ab/cd/output{i}" for i in range(4)]

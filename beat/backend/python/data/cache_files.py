@@ -18,6 +18,7 @@ from .indices import Column, Intervals, compact, joined
 DATA = "data"
 INDEX = "index"
 CHECKSUM = ".checksum"
+FOLDER = ".beat"  # what is beside the outputs in a cache: records, locks, what is damaged
 ENCODINGS = ("binary", "json")
 
 SCAN_BYTES = 1 << 16
@@ -65,6 +66,11 @@ class UnitTable:
         self.units.extend(Intervals(starts, ends))
         self.offsets = joined(self.offsets, compact(offsets))
         self.sizes = joined(self.sizes, compact(sizes))
+
+
+def record_path(cache: str, path: str) -> str:
+    """Return where the record of an output or an index stands: how it was made."""
+    return os.path.join(cache, FOLDER, "records", path + ".json")
 
 
 def range_files(filename: str, start_index: int, end_index: int) -> RangeFiles:

@@ -16,8 +16,8 @@ from contextlib import suppress
 from dataclasses import dataclass
 from itertools import count
 
+from ..data.cache_files import FOLDER
 from ..publish import publish
-from .record import FOLDER
 
 logger = logging.getLogger(__name__)
 

@@ -10,11 +10,11 @@ from collections.abc import Iterable
 
 from ..asset import JSON
 from ..data import CachedDataSource
+from ..data.cache_files import record_path
 from ..publish import is_leftover
 from .aside import set_aside
 from .inputs import last_index
 from .plan import Block
-from .record import record_path
 
 logger = logging.getLogger(__name__)
 

@@ -7,10 +7,11 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 from ..asset import JSON
+from ..data.cache_files import record_path
 from .cache import what_is_missing
 from .history import History
 from .plan import Block, Plan
-from .record import differences, read_json, record_path
+from .record import differences, read_json
 
 
 @dataclass(frozen=True)

@@ -5,9 +5,10 @@ from __future__ import annotations
 import os
 
 from ..asset import JSON
+from ..data.cache_files import FOLDER
 from ..publish import publish
 from .engines import Outcome
-from .record import FOLDER, read_json, write_json
+from .record import read_json, write_json
 
 
 class History:

@@ -6,11 +6,12 @@ import os
 import subprocess
 import sys
 
+from ..data.cache_files import record_path
 from ..hash import hashFileContents
 from .aside import set_aside
 from .inputs import entries_of
 from .plan import Dataset
-from .record import read_json, record_path, write_json
+from .record import read_json, write_json
 
 CONTENT = "content"
 

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from datetime import datetime
 
-from .record import FOLDER
+from ..data.cache_files import FOLDER
 
 
 @contextmanager

@@ -10,8 +10,9 @@ from dataclasses import dataclass
 
 from ..asset import JSON
 from ..data import CachedDataSource, getAllFilenames
+from ..data.cache_files import record_path
 from ..publish import alone_in, is_leftover
-from .record import read_json, record_path
+from .record import read_json
 
 _FILE = re.compile(r"(?P<output>[^.].*)\.(?P<start>[0-9]+)\.(?P<end>[0-9]+)\.(?:data|index)")
 

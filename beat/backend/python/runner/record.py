@@ -25,13 +25,7 @@ from ..publish import publish
 from .plan import Block, Plan
 
 VERSION = 1
-FOLDER = ".beat"
 DIGEST = "sha256"
-
-
-def record_path(cache: str, path: str) -> str:
-    """Return where the record of an output stands."""
-    return os.path.join(cache, FOLDER, "records", path + ".json")
 
 
 def read_json(path: str) -> JSON | None:

@@ -10,6 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 
 from ..asset import JSON
+from ..data.cache_files import record_path
 from ..experiment import Experiment
 from .cache import forget, forget_unfinished, keep_damaged
 from .decide import Decision, Judge
@@ -18,7 +19,7 @@ from .events import Event
 from .inputs import last_index
 from .locks import locked
 from .plan import Block
-from .record import record_path, write_json
+from .record import write_json
 from .scratch import scratch_folder
 from .split import Range, ranges_of
 from .workdir import databases_of, make_algorithm_folder, make_provider_folder

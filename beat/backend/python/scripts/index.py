@@ -86,9 +86,9 @@ def index_database(
     Exception
         What the views' code raises.
     """
+    from ..data.cache_files import record_path
     from ..database import Database
     from ..hash import hashDataset, toPath
-    from ..runner.record import record_path
 
     database = Database(prefix, name)
     if not database.valid:
