@@ -32,6 +32,7 @@ from pathlib import Path
 
 import psutil
 
+from beat.backend.python.data.wire import CONNECT_PATIENCE
 from beat.backend.python.publish import is_leftover
 from beat.backend.python.runner import IndexingFailed, InlineEngine, RunFailed, Runner
 from beat.backend.python.runner.aside import list_set_aside
@@ -40,6 +41,8 @@ from beat.backend.python.runner.outputs import leftovers, list_outputs, verify
 from .support.random_experiments import NAME, write_experiment
 
 PATIENCE = 60.0
+# a process that was started a moment before its peer was killed waits for it that long
+SURVIVAL = CONNECT_PATIENCE + 30.0
 FAILED, INTERRUPTED = 3, 130
 LOST = ("wrong", "damaged", "different", "hanging", "crashed", "survivors", "locks", "litter")
 
@@ -256,7 +259,7 @@ class Round:
 
     def wait_for_the_last(self) -> None:
         """Wait until nobody works with the cache any more."""
-        deadline = time.monotonic() + PATIENCE
+        deadline = time.monotonic() + SURVIVAL
         while survivors := list(self.survivors()):
             if time.monotonic() > deadline:
                 self.lose("survivors", survivors)
